@@ -1,0 +1,137 @@
+"""A change: what somebody wants, as data. Every kind is a frozen dataclass in `gitops/operations` that satisfies Change.
+
+Nothing here knows how a change is queued, committed or answered.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+from gitops.tree import Tree, Writes
+
+
+class JobKind(StrEnum):
+    """The kinds of work there are; the names are those of the API."""
+
+    PROJECT_CREATE = "PROJECT_CREATE"
+    PROJECT_UPDATE = "PROJECT_UPDATE"
+    PROJECT_DELETE = "PROJECT_DELETE"
+    ENVIRONMENT_CREATE = "ENVIRONMENT_CREATE"
+    ENVIRONMENT_EXTEND = "ENVIRONMENT_EXTEND"
+    ENVIRONMENT_DELETE = "ENVIRONMENT_DELETE"
+    SERVICE_ADD = "SERVICE_ADD"
+    SERVICE_UPDATE = "SERVICE_UPDATE"
+    SERVICE_REMOVE = "SERVICE_REMOVE"
+    BUILD = "BUILD"
+    DEPLOY = "DEPLOY"
+    RESTART = "RESTART"
+    PROMOTE = "PROMOTE"
+    ROLLBACK = "ROLLBACK"
+    REVERT = "REVERT"
+    HOLD = "HOLD"
+    RELEASE_HOLD = "RELEASE_HOLD"
+    CONFIG = "CONFIG"
+    CHART = "CHART"
+    SYNC = "SYNC"
+
+
+class ActorKind(StrEnum):
+    """Who acts: holds and gates stop AUTOMATION, a PERSON may pass with override."""
+
+    PERSON = "PERSON"
+    AUTOMATION = "AUTOMATION"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who wants a change; `id` is the token's id, stable and opaque."""
+
+    id: str
+    name: str
+    email: str
+    kind: ActorKind = ActorKind.PERSON
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A thing that exists or not: `what` is project, environment or service; `name` its name within the project."""
+
+    what: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that a change may use besides the tree and itself; the same context gives the same result."""
+
+    now: datetime
+    """The moment of the commit, UTC."""
+    head: str
+    """The full SHA that the tree was read at; '' when the repository has no commit yet."""
+    actor: Actor
+    charts: Mapping[str, Mapping[str, bytes]]
+    """The versions of chart lucity-app that this server carries → {path inside the chart: bytes}."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a change comes to on one tree. Writes that change nothing mean: nothing to do (noChange)."""
+
+    subject: str
+    """The commit's first line, at most 120 characters; see gitops/messages.py."""
+    writes: Writes
+    body: tuple[str, ...] = ()
+    """Lines between subject and trailers, e.g. one per service when more than three changed."""
+    trailers: tuple[tuple[str, str], ...] = field(default=())
+    """Service, Image, From-Commit, Override …; the engine adds Job-Id, Actor-Id and Reason in front."""
+
+
+class Change(Protocol):
+    """One kind of change. Its fields are plain data (str, int, bool, None, tuples, frozen dataclasses, JSON values)."""
+
+    KIND: ClassVar[JobKind]
+
+    @property
+    def project(self) -> str:
+        """The project's name."""
+        ...
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """Every environment that it reads or writes; the first is the one it is about. Empty: base or the project."""
+        ...
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that it names, sorted; empty when it names none."""
+        ...
+
+    @property
+    def needs(self) -> tuple[Ref, ...]:
+        """What must exist at its turn. The project itself is implied unless it is created."""
+        ...
+
+    @property
+    def creates(self) -> tuple[Ref, ...]:
+        """What must not exist at its turn and does after it."""
+        ...
+
+    @property
+    def deletes(self) -> tuple[Ref, ...]:
+        """What no longer exists after it."""
+        ...
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Files and folders that it reads or writes: `expectedHead` refuses when a later commit touched one of them."""
+        ...
+
+    def summary(self) -> str:
+        """The commit subject as far as it can be told without a tree."""
+        ...
+
+    def apply(self, tree: Tree, context: Context) -> Draft:
+        """The change on this tree. Raises Refused when it cannot be."""
+        ...

@@ -1,0 +1,124 @@
+"""What the cluster did with a commit: a pure function over our commits, what was observed, and the clock.
+
+Source of the rules: design section 5. Nothing here asks Argo CD, Git or Redis.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class SyncStatus(StrEnum):
+    """Argo CD's sync status."""
+
+    SYNCED = "SYNCED"
+    OUT_OF_SYNC = "OUT_OF_SYNC"
+    UNKNOWN = "UNKNOWN"
+
+
+class HealthStatus(StrEnum):
+    """Argo CD's health status."""
+
+    HEALTHY = "HEALTHY"
+    PROGRESSING = "PROGRESSING"
+    DEGRADED = "DEGRADED"
+    SUSPENDED = "SUSPENDED"
+    MISSING = "MISSING"
+    UNKNOWN = "UNKNOWN"
+
+
+class OperationPhase(StrEnum):
+    """Argo CD's operation phase."""
+
+    RUNNING = "RUNNING"
+    TERMINATING = "TERMINATING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    ERROR = "ERROR"
+    UNKNOWN = "UNKNOWN"
+
+
+class RolloutPhase(StrEnum):
+    """How far a commit has come in one environment."""
+
+    PENDING = "PENDING"
+    SYNCING = "SYNCING"
+    ROLLING_OUT = "ROLLING_OUT"
+    SYNCED = "SYNCED"
+    DEPLOYED = "DEPLOYED"
+    SUSPENDED = "SUSPENDED"
+    DEGRADED = "DEGRADED"
+    SYNC_FAILED = "SYNC_FAILED"
+    RENDER_FAILED = "RENDER_FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    SUPERSEDED = "SUPERSEDED"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True)
+class ResourceStatus:
+    """One Kubernetes object of an environment, as the delivery reports it. `service`: from its lucity.dev/service label."""
+
+    group: str
+    version: str
+    kind: str
+    namespace: str | None
+    name: str
+    service: str | None
+    sync: SyncStatus
+    health: HealthStatus
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A sync that Argo CD runs or ran."""
+
+    phase: OperationPhase
+    message: str | None = None
+    revision: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An Application condition, e.g. type ComparisonError."""
+
+    type: str
+    message: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the delivery said of one environment at one moment. `identity`: SHA of the commit that created its folder."""
+
+    project: str
+    environment: str
+    identity: str | None
+    sync: SyncStatus
+    health: HealthStatus
+    revision: str | None
+    """What was compared: a full SHA, or a branch name after a render error."""
+    message: str | None
+    observed_at: datetime
+    operation: Operation | None = None
+    resources: tuple[ResourceStatus, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    images: tuple[str, ...] = ()
+    """References of the running images."""
+    health_observable: bool = True
+    """False for a delivery that renders only: a synced commit then ends SYNCED."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """The fate of one commit in one environment."""
+
+    phase: RolloutPhase
+    final: bool
+    message: str | None = None
+    resources: tuple[ResourceStatus, ...] = ()
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
