@@ -1,0 +1,109 @@
+"""Every setting, typed, from environment variables `LUCITY_*`; the docstring under each is its documentation."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read once at the start of each process."""
+
+    model_config = SettingsConfigDict(env_prefix="LUCITY_", extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+    data: Path = Path(".lucity")
+    """The data folder: repositories, mirrors, keys, the private Valkey."""
+    host: str = "127.0.0.1"
+    """Address the API listens on."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """Port the API listens on."""
+    public_url: str | None = None
+    """How users reach the API, when not http://HOST:PORT (behind a proxy); its origin is allowed."""
+    redis_url: SecretStr | None = None
+    """A Redis or Valkey, as redis://:PASSWORD@HOST:PORT/DB. None: `lucity up` starts a private one."""
+    git_host: Literal["local"] = "local"
+    """Where GitOps repositories live."""
+    delivery: Literal["local"] = "local"
+    """What brings Git to the cluster."""
+    token_key_file: Path | None = None
+    """Key that signs tokens, at least 32 bytes. None: <data>/keys/token, made on first start."""
+    signing_key_file: Path | None = None
+    """OpenSSH Ed25519 private key that signs commits. None: <data>/keys/signing, made on first start."""
+    committer_name: str = "Lucity"
+    """Committer of every commit that Lucity makes."""
+    committer_email: str = "lucity@localhost"
+    """Its e-mail, and the principal in allowed_signers."""
+
+    lease_seconds: float = Field(default=10, gt=0)
+    """How long a claim or a leadership lives without a heartbeat."""
+    sweep_seconds: float = Field(default=2, gt=0)
+    """How often workers look for what was left behind."""
+    push_timeout_seconds: float = Field(default=15, gt=0)
+    """After this a push is killed; its outcome is then looked up."""
+    push_tries: int = Field(default=8, ge=1)
+    """How often a batch is built again after the head moved, before it returns to the queue."""
+    fetch_timeout_seconds: float = Field(default=15, gt=0)
+    """After this a fetch counts as unreachable."""
+    outage_deadline_seconds: float = Field(default=3600, gt=0)
+    """How long a change waits for a Git host that does not answer, before it fails."""
+    batch_limit: int = Field(default=250, ge=1)
+    """Changes carried by one push at most."""
+    claim_rounds: int = Field(default=10, ge=1)
+    """Claims of one project in a row before the worker yields to others."""
+    worker_concurrency: int = Field(default=2, ge=1)
+    """Pool processes of a worker."""
+    poll_seconds: float = Field(default=0.5, gt=0)
+    """How often the observer looks at the heads of the Git host and at what converges."""
+    render_timeout_seconds: float = Field(default=10, gt=0)
+    """A render that takes longer is ended and is a render error."""
+    render_memory_mib: int = Field(default=512, ge=64)
+    """A render that takes more is ended and is a render error."""
+
+    queue_jobs: int = Field(default=5000, ge=1)
+    """Unfinished jobs a project may have; more answer RateLimited."""
+    queue_bytes: int = Field(default=64 * 1024 * 1024, ge=1)
+    """Size of a project's unfinished changes; more answer RateLimited."""
+    job_days: float = 30
+    """Days an ended job is kept."""
+    jobs_kept: int = 10_000
+    """Ended jobs kept of a project at most (those with an idempotency key at least 7 days)."""
+    log_days: float = 7
+    """Days a job's log is kept."""
+    event_hours: float = 24
+    """Hours an event is kept."""
+    events_kept: int = 100_000
+    """Events kept at most."""
+
+    body_bytes: int = 1024 * 1024
+    """Size of a request body at most."""
+    document_tokens: int = 2000
+    """Tokens of a GraphQL document at most."""
+    document_aliases: int = 50
+    """Aliases in an operation at most."""
+    document_depth: int = 15
+    """Depth of an operation at most (introspection apart)."""
+    document_cost: int = 20_000
+    """Cost of an operation at most: one per field, times `first` below a connection."""
+    subscriptions_per_connection: int = 100
+    """Subscriptions on one WebSocket at most."""
+
+    log_level: str = "INFO"
+    """Least level that is logged."""
+    testing: bool = False
+    """Whether failpoints work."""
+    failpoint: str | None = None
+    """`<name>:kill[:times]|raise[:times]|sleep=<seconds>`: where a test breaks this process (adapters/failpoints.py)."""
+
+    @property
+    def redis(self) -> str:
+        """The Redis URL; a missing one is a mistake of the caller's."""
+        if self.redis_url is None:
+            message = "LUCITY_REDIS_URL is not set: start `lucity up`, or name the Redis to use"
+            raise ValueError(message)
+        return self.redis_url.get_secret_value()
+
+    @property
+    def origin(self) -> str:
+        """The origin under which users reach the API."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
