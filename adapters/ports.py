@@ -46,6 +46,14 @@ class StaleClaim(Exception):  # noqa: N818 - a state of the claim
     """The claim expired and its jobs belong to somebody else, or to the queue."""
 
 
+class Snapshot(Tree, Protocol):
+    """The files at one commit, with Git's own ids of them."""
+
+    def oid(self, path: str) -> str | None:
+        """The id of the file or folder at `path` ('' is the root): equal ids mean equal content. None: not there."""
+        ...
+
+
 class GitHost(Protocol):
     """Where GitOps repositories live. Names are project names; the host adds `gitops/`. Raises Unreachable."""
 
@@ -83,7 +91,7 @@ class Repositories(Protocol):
         Refused(NotFound what=project) when the host has no such repository (the mirror is then removed)."""
         ...
 
-    def snapshot(self, project: str, sha: str) -> Tree:
+    def snapshot(self, project: str, sha: str) -> Snapshot:
         """The files at a commit, read lazily. Raises MissingCommit."""
         ...
 

@@ -1,0 +1,306 @@
+"""From a wish to a queued job: who may, what cannot be, one atomic step in Redis, then the bell.
+
+Existence is judged by the mirror; only what the mirror would refuse is judged again with the unfinished jobs in mind.
+The commit point decides the rest.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from adapters.codec import dump_change, load_change
+from adapters.ports import Unreachable
+from adapters.records import JobRecord, JobState
+from adapters.wiring import Ports
+from gitops import layout, names, repository
+from gitops.access import authorize
+from gitops.changes import Actor, Change, JobKind, Ref
+from gitops.commits import CommitKind, CommitRecord
+from gitops.problems import AlreadyExists, Conflict, ConflictCode, NotFound, Refused, invalid
+from gitops.tree import Files, Tree
+from jobs import heads
+from jobs.preconditions import check_expected_head
+
+_DELETION = {JobKind.ENVIRONMENT_DELETE, JobKind.PROJECT_DELETE}
+_KEY_LENGTH = 255
+_REASON_LENGTH = 2000
+_ANY_SERVICE = Ref("service", "*")
+"""Stands for every service while base/values.yaml cannot be read: the commit point tells what is wrong with it."""
+
+
+def admit(
+    ports: Ports,
+    actor: Actor,
+    change: Change,
+    *,
+    key: str | None,
+    reason: str | None,
+    expected_head: str | None,
+    mutation: str,
+    arguments: Mapping[str, Any],
+    retry_of: str | None = None,
+) -> JobRecord:
+    """Queue a change. Raises Refused with what stops it, Unreachable('redis') when nothing can be accepted now.
+
+    `arguments` are the mutation's input; the same key with others is KEY_REUSED.
+    """
+    authorize(actor, "change", change.project)
+    job = _record(actor, change, key, reason, expected_head, _fingerprint(mutation, arguments), retry_of)
+    if key is not None and (known := _known(ports, job)):
+        return known
+    _judge(ports, change, expected_head)
+    admitted = ports.ledger.admit(job, _namespaces(ports, change))
+    ports.failpoints.reach("after_admit")
+    if not admitted.state.ended:
+        ring(ports, [lane(admitted)])
+    ports.failpoints.reach("after_bell")
+    return admitted
+
+
+def lane(job: JobRecord) -> str:
+    """The queue a job stands in: its project's, or that project's for syncs."""
+    return f"{job.project}/sync" if job.kind is JobKind.SYNC else job.project
+
+
+def ring(ports: Ports, lanes: Iterable[str]) -> None:
+    """Ring the bell; when it cannot be rung a sweep rings it later, so nothing is lost."""
+    try:
+        ports.bell.ring(lanes)
+    except Unreachable:
+        return
+
+
+def cancel(ports: Ports, actor: Actor, job_id: str) -> JobRecord:
+    """End a job before its push begins. Raises Refused: NotFound, Conflict PUSHING or JOB_ENDED."""
+    job = _job(ports, job_id)
+    authorize(actor, "change", job.project)
+    return ports.ledger.cancel(job_id)
+
+
+def retry(ports: Ports, actor: Actor, job_id: str) -> JobRecord:
+    """A new job for the change of one that FAILED or was CANCELED; while such a one is unfinished, that one."""
+    job = _job(ports, job_id)
+    authorize(actor, "change", job.project)
+    if job.state not in {JobState.FAILED, JobState.CANCELED}:
+        message = f"Job {job_id} is {job.state}: only a failed or cancelled job can be tried again."
+        raise Refused(Conflict(message, ConflictCode.JOB_ENDED, job_id=job_id))
+    unfinished = ports.ledger.unfinished([job.project]).get(job.project, ())
+    again = [other for other in unfinished if other.retry_of == job.id]
+    if again:
+        return again[0]
+    return admit(
+        ports,
+        actor,
+        load_change(job.change),
+        key=None,
+        reason=job.reason,
+        expected_head=None,
+        mutation="retryJob",
+        arguments={"id": job.id},
+        retry_of=job.id,
+    )
+
+
+def derived_id(actor: Actor, key: str | None) -> str:
+    """`job_` and 26 characters; the same for the same actor and key, random without a key."""
+    seed = hashlib.sha256(f"{actor.id}\n{key}".encode()).digest() if key is not None else secrets.token_bytes(16)
+    return "job_" + base64.b32encode(seed[:16]).decode().rstrip("=").lower()
+
+
+def landed_record(job_id: str, project: str, commit: CommitRecord, head: str, change: Change | None = None) -> JobRecord:
+    """A job without a record, told by the commit that carries its id."""
+    git = commit.git
+    trailers = dict(line.split(": ", 1) for line in git.message.splitlines() if ": " in line)
+    actor = Actor(trailers.get("Actor-Id", ""), git.author.name, git.author.email)
+    return JobRecord(
+        id=job_id,
+        kind=_kind_of(commit) if change is None else change.KIND,
+        project=project,
+        environments=commit.environments,
+        services=commit.services,
+        summary=git.subject,
+        actor=actor,
+        change="" if change is None else dump_change(change),
+        fingerprint="",
+        created_at=git.committed_at,
+        reason=trailers.get("Reason"),
+        state=JobState.SUCCEEDED,
+        started_at=git.committed_at,
+        finished_at=git.committed_at,
+        attempts=1,
+        commit=git.sha,
+        head=head,
+    )
+
+
+def _job(ports: Ports, job_id: str) -> JobRecord:
+    found = ports.ledger.get([job_id]).get(job_id)
+    if found is None:
+        raise Refused(NotFound(f"There is no job {job_id} (any more).", "job", job_id))
+    return found
+
+
+def _record(
+    actor: Actor,
+    change: Change,
+    key: str | None,
+    reason: str | None,
+    expected_head: str | None,
+    fingerprint: str,
+    retry_of: str | None,
+) -> JobRecord:
+    if key is not None and not 1 <= len(key) <= _KEY_LENGTH:
+        raise invalid("idempotencyKey", f"An idempotency key has 1 to {_KEY_LENGTH} characters.")
+    if reason is not None and len(reason) > _REASON_LENGTH:
+        raise invalid("reason", f"A reason has at most {_REASON_LENGTH} characters.")
+    return JobRecord(
+        id=derived_id(actor, key),
+        kind=change.KIND,
+        project=change.project,
+        environments=change.environments,
+        services=change.services,
+        summary=change.summary(),
+        actor=actor,
+        change=dump_change(change),
+        fingerprint=fingerprint,
+        created_at=datetime.now(UTC),
+        reason=reason or None,
+        expected_head=expected_head,
+        keyed=key is not None,
+        retry_of=retry_of,
+    )
+
+
+def _fingerprint(mutation: str, arguments: Mapping[str, Any]) -> str:
+    asked = {name: value for name, value in arguments.items() if name != "idempotencyKey"}
+    return hashlib.sha256(json.dumps([mutation, asked], sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _known(ports: Ports, job: JobRecord) -> JobRecord | None:
+    """The job that this key made before: by its record or, when Redis forgot it, by its commit."""
+    known = ports.ledger.get([job.id]).get(job.id)
+    if known is not None:
+        if known.fingerprint != job.fingerprint:
+            message = "This idempotency key was used for another request: send a new key, or the first request again."
+            raise Refused(Conflict(message, ConflictCode.KEY_REUSED, job_id=known.id))
+        return known
+    head = heads.current(ports, job.project)
+    landed = ports.history.landed(job.project, head.sha, [job.id]).get(job.id) if head.sha else None
+    return landed_record(job.id, job.project, landed, head.sha or "", load_change(job.change)) if landed else None
+
+
+def _judge(ports: Ports, change: Change, expected_head: str | None) -> None:
+    """Raise Refused for what neither the mirror nor any job ahead makes possible."""
+    if _refusal(_standing(ports, change.project), change) is None:
+        return _judge_head(ports, change, expected_head)
+    ahead = ports.ledger.unfinished([change.project]).get(change.project, ())
+    standing = _standing(ports, change.project)
+    may_exist, may_be_gone = set(standing), set[Ref]()
+    for job in ahead:
+        other = load_change(job.change)
+        may_exist.update(other.creates)
+        may_be_gone.update(other.deletes)
+    if _refusal(may_exist, change, may_be_gone) is None:
+        return None
+    being_deleted = [job for job in ahead if job.kind in _DELETION and _is_about(change, load_change(job.change).deletes)]
+    if being_deleted:
+        message = f"{being_deleted[0].summary} is under way: wait until it has ended."
+        raise Refused(Conflict(message, ConflictCode.BEING_DELETED, job_id=being_deleted[0].id))
+    refusal = _refusal(standing, change)
+    if refusal is not None:
+        raise refusal
+    return None
+
+
+def _judge_head(ports: Ports, change: Change, expected_head: str | None) -> None:
+    if expected_head is None:
+        return
+    names.parse_sha(expected_head, "expectedHead")
+    head = heads.current(ports, change.project)
+    if head.sha and not head.stale:
+        check_expected_head(ports, change, expected_head, head.sha)
+
+
+def _is_about(change: Change, refs: Iterable[Ref]) -> bool:
+    mine = {Ref("project", change.project), *change.needs, *change.creates, *change.deletes}
+    return any(ref in mine for ref in refs)
+
+
+def _standing(ports: Ports, project: str) -> set[Ref]:
+    head = heads.current(ports, project)
+    if head.sha is None:
+        return set()
+    return {Ref("project", project), *_contents(ports.repositories.snapshot(project, head.sha))}
+
+
+def _contents(tree: Tree) -> Iterable[Ref]:
+    yield from (Ref("environment", name) for name in tree.folder(layout.ENVIRONMENTS))
+    services = repository.read(tree).services
+    yield from (Ref("service", service.name) for service in services or ())
+    if services is None:
+        yield _ANY_SERVICE
+
+
+def _refusal(exists: set[Ref], change: Change, may_be_gone: Iterable[Ref] = ()) -> Refused | None:
+    project = Ref("project", change.project)
+    needs = change.needs if project in change.creates else (project, *change.needs)
+    for ref in needs:
+        if ref not in exists and not (ref.what == "service" and _ANY_SERVICE in exists):
+            return Refused(NotFound(f"There is no {ref.what} {ref.name}: create it first, or check the name.", *_pair(ref)))
+    for ref in change.creates:
+        if ref in exists and ref not in set(may_be_gone):
+            return Refused(AlreadyExists(f"The {ref.what} {ref.name} exists already.", *_pair(ref)))
+    return None
+
+
+def _pair(ref: Ref) -> tuple[str, str]:
+    return ref.what, ref.name
+
+
+def _namespaces(ports: Ports, change: Change) -> list[tuple[str, str]]:
+    """The namespaces to reserve. Raises Refused when another pair of this name stands in Git already (the reservation
+    itself lives in Redis and may have been lost)."""
+    wanted = [(names.namespace(change.project, ref.name), ref.name) for ref in change.creates if ref.what == "environment"]
+    for namespace, environment in wanted:
+        for project, other in _splits(namespace):
+            if (project, other) != (change.project, environment) and Ref("environment", other) in _standing(ports, project):
+                message = f"The namespace {namespace} belongs to environment {other} of project {project}: take another name."
+                raise Refused(AlreadyExists(message, "namespace", namespace))
+    return wanted
+
+
+def _splits(namespace: str) -> Iterable[tuple[str, str]]:
+    """Every project and environment whose namespace this could be."""
+    parts = namespace.split("-")
+    for cut in range(1, len(parts)):
+        yield "-".join(parts[:cut]), "-".join(parts[cut:])
+
+
+def _kind_of(commit: CommitRecord) -> JobKind:
+    """The kind of job that makes such a commit."""
+    words = commit.git.subject.partition(": ")[2].split(" ")[:2]
+    return _CONFIG_KINDS.get(" ".join(words), JobKind.CONFIG) if commit.kind is CommitKind.CONFIG else _KINDS[commit.kind]
+
+
+_KINDS = {
+    CommitKind.PROJECT_CREATE: JobKind.PROJECT_CREATE,
+    CommitKind.PROJECT_DELETE: JobKind.PROJECT_DELETE,
+    CommitKind.DEPLOY: JobKind.DEPLOY,
+    CommitKind.PROMOTE: JobKind.PROMOTE,
+    CommitKind.ROLLBACK: JobKind.ROLLBACK,
+    CommitKind.REVERT: JobKind.REVERT,
+    CommitKind.ENV_CREATE: JobKind.ENVIRONMENT_CREATE,
+    CommitKind.ENV_DELETE: JobKind.ENVIRONMENT_DELETE,
+    CommitKind.HOLD: JobKind.HOLD,
+    CommitKind.CHART: JobKind.CHART,
+    CommitKind.EXTERNAL: JobKind.CONFIG,
+}
+_CONFIG_KINDS = {
+    "add service": JobKind.SERVICE_ADD,
+    "update service": JobKind.SERVICE_UPDATE,
+    "remove service": JobKind.SERVICE_REMOVE,
+}
