@@ -1,6 +1,6 @@
 """A world just large enough for tokens: a clock that is set, and a Git host of one repository with its mirror."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -38,7 +38,8 @@ class Host:
     mirror: int = 0
     answers: list[PushState] = field(default_factory=list)
     """What the next pushes come to, whatever they did; empty: the truth."""
-    lands: bool = True
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
+    """What others do right before the next pushes."""
 
     def heads(self, projects: Sequence[str]) -> Mapping[str, str]:
         return {project: str(self.main) for project in projects} if self.main else {}
@@ -72,10 +73,13 @@ class Host:
         return str(len(self.commits))
 
     def push(self, project: str, old: str, new: str) -> PushResult:
+        mirror = self.mirror
+        if self.meanwhile:
+            self.meanwhile.pop()()
+            self.mirror = mirror
         if (self.head(project) or "") != old or self.main != self.mirror:
             return PushResult(PushState.MOVED)
-        if self.lands:
-            self.main = int(new)
+        self.main = self.mirror = int(new)
         return PushResult(self.answers.pop() if self.answers else PushState.ACCEPTED)
 
     def log(self, project: str, old: str | None, new: str) -> Sequence[GitCommit] | None:
