@@ -1,0 +1,144 @@
+"""Reading and editing YAML files without touching what was not asked for: comments, order, quoting, line ends stay.
+
+What an edit added, `unset` takes away byte for byte. Refuses files that gitops/yamlnodes.py refuses.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+from gitops.problems import Refused
+from gitops.yamlnodes import MAX_BYTES, Map, Node, Scalar, broken, compose, plain, same
+from gitops.yamlpatches import patch
+
+Key = tuple[str, ...]
+_BOM: Final = "\ufeff"
+
+
+@dataclass(frozen=True)
+class Document:
+    """One YAML file, read. `root` is None when the file holds no value (comments only)."""
+
+    text: str
+    """Without a byte order mark."""
+    bom: bool
+    root: Map | None
+
+    @property
+    def data(self) -> dict[str, object]:
+        """The values as Helm reads them, as new dictionaries and lists at every access."""
+        values = plain(self.root)
+        return values if isinstance(values, dict) else {}
+
+
+def parse(data: bytes, path: str) -> Document:
+    """The file's document; the same bytes are read once. Raises Refused(InvalidRepository) with path, line, column."""
+    document = _cache.get(data)
+    if document is None:
+        document = _read(data, path)
+        _cache.put(data, document)
+    return document
+
+
+def edit(data: bytes, path: str, set: Sequence[tuple[Key, object]] = (), unset: Sequence[Key] = ()) -> bytes:  # noqa: A002
+    """The file with some keys set and then some removed; equal bytes when nothing changes.
+
+    Missing parents are made. A block mapping whose last key is removed goes with it; `{}` stays.
+    Raises Refused(InvalidRepository) when the file cannot be read, a parent is no mapping, or the text cannot be edited safely.
+    """
+    document = parse(data, path)
+    target = document.data
+    for key, value in set:
+        _put(target, key, value, path)
+    for key in unset:
+        _remove(target, key, document.root)
+    text = patch(document.text, document.root, target)
+    edited = ((_BOM if document.bom else "") + text).encode()
+    if edited != data and not _holds(edited, path, target):
+        raise broken(path, "its layout cannot be edited safely; simplify it by hand and try again")
+    return edited
+
+
+def _holds(data: bytes, path: str, target: dict[str, object]) -> bool:
+    try:
+        return same(parse(data, path).data, target)
+    except Refused:
+        return False
+
+
+def _read(data: bytes, path: str) -> Document:
+    if len(data) > MAX_BYTES:
+        raise broken(path, f"larger than {MAX_BYTES // 1024} KiB")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        start = data[: error.start]
+        column = error.start - (start.rfind(b"\n") + 1) + 1
+        raise broken(path, "this is not UTF-8 text", start.count(b"\n") + 1, column) from None
+    bom = text.startswith(_BOM)
+    text = text.removeprefix(_BOM)
+    root = compose(text, path)
+    if isinstance(root, Scalar) and root.value is None:
+        root = None
+    if root is not None and not isinstance(root, Map):
+        raise broken(path, "the file must hold a mapping (key: value)", 1, 1)
+    return Document(text, bom, root)
+
+
+def _put(target: dict[str, object], key: Key, value: object, path: str) -> None:
+    for depth, segment in enumerate(key[:-1], start=1):
+        inner = target.get(segment)
+        if inner is None:
+            inner = target[segment] = {}
+        if not isinstance(inner, dict):
+            raise broken(path, f"{'.'.join(key[:depth])} holds a value, so nothing can be set below it")
+        target = inner
+    target[key[-1]] = value
+
+
+def _remove(target: dict[str, object], key: Key, node: Node | None) -> None:
+    """Remove a key, and every mapping that becomes empty by it, but for the outermost `{…}`: somebody wrote it."""
+    inner = target.get(key[0])
+    if len(key) == 1:
+        target.pop(key[0], None)
+        return
+    if not isinstance(inner, dict) or not inner:
+        return
+    entry = node.entries.get(key[0]) if isinstance(node, Map) else None
+    below = entry.node if entry else None
+    _remove(inner, key[1:], below)
+    outermost = isinstance(below, Map) and below.flow and not (isinstance(node, Map) and node.flow)
+    if not inner and not outermost:
+        del target[key[0]]
+
+
+class _Cache:
+    """The documents of the bytes last read, up to a total of their sizes."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._documents: OrderedDict[bytes, Document] = OrderedDict()
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._lock = Lock()
+
+    def get(self, data: bytes) -> Document | None:
+        """What was put for equal bytes."""
+        with self._lock:
+            document = self._documents.get(data)
+            if document is not None:
+                self._documents.move_to_end(data)
+            return document
+
+    def put(self, data: bytes, document: Document) -> None:
+        """Keep a document, forgetting the least recently used."""
+        with self._lock:
+            if data not in self._documents:
+                self._documents[data] = document
+                self._bytes += len(data)
+            while self._bytes > self._max_bytes:
+                self._bytes -= len(self._documents.popitem(last=False)[0])
+
+
+_cache: Final = _Cache(8 * 1024 * 1024)
