@@ -1,0 +1,65 @@
+"""Settings as a process needs them at its start, and every mistake in them as a sentence."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from adapters.failpoints import Failpoints
+from adapters.settings import Settings
+from cli.failures import StartFailed
+
+SHORTEST_PASSWORD = 16
+SHORTEST_KEY_BYTES = 32
+
+
+def read_settings(given: Mapping[str, object] | None = None) -> Settings:
+    """Read settings from the environment, with `given` (from the command line) before it. Raises StartFailed."""
+    try:
+        settings = Settings(**(given or {}))  # type: ignore[arg-type]  # pydantic judges them
+        settings = settings.model_copy(update={"data": settings.data.expanduser().resolve()})
+        Failpoints.parse(settings.failpoint, settings.data, testing=settings.testing)
+    except ValidationError as error:
+        raise StartFailed("\n".join(_sentence(str(item["loc"][0]), item["msg"]) for item in error.errors())) from None
+    except ValueError as error:
+        raise StartFailed(str(error)) from None
+    return settings
+
+
+def _sentence(field: str, message: str) -> str:
+    return f"the setting LUCITY_{field.upper()} is wrong: {message[:1].lower()}{message[1:]}"
+
+
+def require_secrets(settings: Settings) -> None:
+    """Outside the embedded mode nobody makes secrets up: each has to be there and long enough. Raises StartFailed."""
+    faults = [
+        *_redis_faults(settings),
+        *_key_faults("LUCITY_TOKEN_KEY_FILE", settings.token_key_file),
+        *_key_faults("LUCITY_SIGNING_KEY_FILE", settings.signing_key_file),
+    ]
+    if faults:
+        raise StartFailed("\n".join([*faults, "To run Lucity alone on this machine: lucity up"]))
+
+
+def _redis_faults(settings: Settings) -> list[str]:
+    if settings.redis_url is None:
+        return ["LUCITY_REDIS_URL is not set: name the Redis to use, as redis://:PASSWORD@HOST:PORT/0"]
+    url = urlsplit(settings.redis_url.get_secret_value())
+    if url.scheme not in {"redis", "rediss", "unix"}:
+        return ["LUCITY_REDIS_URL is no address of a Redis: it starts with redis://, rediss:// or unix://"]
+    if len(url.password or "") < SHORTEST_PASSWORD:
+        return [f"LUCITY_REDIS_URL carries no password of at least {SHORTEST_PASSWORD} characters (requirepass)"]
+    return []
+
+
+def _key_faults(name: str, path: Path | None) -> list[str]:
+    if path is None:
+        return [f"{name} is not set: all processes have to share one key"]
+    try:
+        size = len(path.read_bytes().strip())
+    except OSError as error:
+        return [f"{name} cannot be read: {path}: {error.strerror}"]
+    if size < SHORTEST_KEY_BYTES:
+        return [f"{name} is too short: {path} holds {size} bytes, at least {SHORTEST_KEY_BYTES} are needed"]
+    return []

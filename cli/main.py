@@ -1,0 +1,115 @@
+"""The command `lucity`. What a command needs is imported inside it, so that `lucity --help` answers at once."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from cli.failures import StartFailed
+
+
+class Refusing(click.Group):
+    """A group whose commands end with one clear message when Lucity does not start."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """See click.Group.invoke."""
+        try:
+            return super().invoke(ctx)
+        except StartFailed as error:
+            for line in str(error).splitlines():
+                click.echo(f"lucity: {line}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=Refusing)
+@click.version_option(package_name="lucity")
+def main() -> None:
+    """Lucity: every deployment is a Git commit."""
+
+
+@main.command()
+@click.option("--host", envvar="LUCITY_HOST", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    envvar="LUCITY_PORT",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--data",
+    envvar="LUCITY_DATA",
+    default="./.lucity",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder for everything Lucity keeps.",
+)
+@click.option("--browser/--no-browser", default=True, show_default=True, help="Open GraphiQL when everything is ready.")
+def up(host: str, port: int, data: Path, browser: bool) -> None:  # noqa: FBT001 - click passes options by name
+    """Start all of Lucity on this machine: Valkey, API, worker, observer."""
+    from cli.up import run  # noqa: PLC0415
+
+    sys.exit(run(host, port, data, open_browser=browser))
+
+
+@main.command()
+def api() -> None:
+    """Run one API process; settings come from LUCITY_* variables."""
+    from cli.processes import run_api  # noqa: PLC0415
+
+    run_api()
+
+
+@main.command()
+def worker() -> None:
+    """Run one worker; settings come from LUCITY_* variables."""
+    from cli.processes import run_worker  # noqa: PLC0415
+
+    run_worker()
+
+
+@main.command()
+def observer() -> None:
+    """Run one observer; settings come from LUCITY_* variables."""
+    from cli.processes import run_observer  # noqa: PLC0415
+
+    run_observer()
+
+
+@main.group()
+def token() -> None:
+    """Make tokens on a data folder, without a server."""
+
+
+@token.command()
+@click.option("--name", required=True, help="Whom the token stands for; commits carry it.")
+@click.option("--email", required=True, help="Their e-mail; commits carry it.")
+@click.option(
+    "--kind", default="automation", show_default=True, type=click.Choice(["person", "automation"], case_sensitive=False)
+)
+@click.option(
+    "--data",
+    envvar="LUCITY_DATA",
+    default="./.lucity",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The data folder.",
+)
+def create(name: str, email: str, kind: str, data: Path) -> None:
+    """Issue a token and print it, once."""
+    from cli.tokens import create_token  # noqa: PLC0415
+
+    click.echo(create_token(data, name, email, kind.upper()))
+
+
+@main.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    from cli.schema import export  # noqa: PLC0415
+
+    click.echo(export(), nl=False)
+
+
+if __name__ == "__main__":
+    main()

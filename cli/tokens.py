@@ -1,0 +1,52 @@
+"""Tokens made on a data folder, without a server: the first one, and those of `lucity token create`."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from adapters.logins import make_login
+from adapters.settings import Settings
+from adapters.tokens import TokenRejected, Tokens
+from adapters.wiring import build
+from cli.configuration import read_settings
+from cli.failures import StartFailed
+from cli.valkey import write_private
+from gitops.changes import ActorKind
+from gitops.problems import Refused
+from jobs.celery_app import ring_bell
+
+ADMIN_NAME = "admin"
+ADMIN_EMAIL = "admin@localhost"
+
+
+def create_token(data: Path, name: str, email: str, kind: str) -> str:
+    """Issue a token and answer its secret. Raises StartFailed when the name or the e-mail will not do."""
+    try:
+        return open_tokens(read_settings({"data": data})).issue(None, name, email, ActorKind(kind))[1]
+    except Refused as refused:
+        raise StartFailed(str(refused)) from None
+
+
+def open_tokens(settings: Settings) -> Tokens:
+    """Open the tokens of a data folder."""
+    return build(settings, ring_bell).tokens
+
+
+def keep_admin_token(path: Path, tokens: Tokens) -> str:
+    """Answer the administrator's token in this file; a new one when there is none that still holds."""
+    if path.exists():
+        kept = path.read_text().strip()
+        try:
+            tokens.verify(kept)
+        except TokenRejected:
+            pass
+        else:
+            path.chmod(0o600)
+            return kept
+    _, secret = tokens.issue(None, ADMIN_NAME, ADMIN_EMAIL, ActorKind.PERSON)
+    write_private(path, secret + "\n")
+    return secret
+
+
+def admin_login(data: Path, tokens: Tokens, secret: str, origin: str) -> str:
+    """Make a link that logs the administrator in, once."""
+    return make_login(data, tokens.verify(secret)[0], origin, datetime.now(UTC))
