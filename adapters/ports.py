@@ -284,6 +284,10 @@ class Leases(Protocol):
         """Give it up if it is ours."""
         ...
 
+    def drop(self, name: str) -> None:
+        """End it, whoever holds it."""
+        ...
+
 
 class Delivery(Protocol):
     """What brings Git to the cluster. Raises Unreachable('delivery')."""
@@ -334,6 +338,10 @@ class Bell(Protocol):
 
     def ring(self, projects: Iterable[str]) -> None:
         """Ask some worker to look at these queues. Raises Unreachable."""
+        ...
+
+    def answered(self, project: str) -> None:
+        """A worker is about to look: the next ring counts again."""
         ...
 
 

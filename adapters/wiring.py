@@ -1,8 +1,23 @@
 """Builds every port from settings, in one place. Nothing is opened before it is used."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
+from redis import Redis
+
+from adapters.charts import carried_charts
+from adapters.claims import RedisClaims
+from adapters.events import RedisEvents
 from adapters.failpoints import Failpoints
+from adapters.helm import HelmRenderer
+from adapters.history import SqliteHistory
+from adapters.leases import RedisLeases
+from adapters.ledger import RedisLedger
+from adapters.local_delivery import LocalDelivery
+from adapters.local_git import LocalGitHost
+from adapters.mirrors import Mirrors
 from adapters.ports import (
     Bell,
     Claims,
@@ -17,8 +32,14 @@ from adapters.ports import (
     Secrets,
     Statuses,
 )
+from adapters.redis_client import connect
+from adapters.secrets import FileSecrets
 from adapters.settings import Settings
-from adapters.tokens import Tokens
+from adapters.signing import Signatures, Signer
+from adapters.statuses import RedisStatuses
+from adapters.token_uses import TokenUses
+from adapters.tokens import Tokens, load_or_create_key
+from gitops.commits import Person
 
 
 @dataclass(frozen=True)
@@ -26,6 +47,7 @@ class Ports:
     """All that operations may ask of the outside."""
 
     settings: Settings
+    charts: Mapping[str, Mapping[str, bytes]]
     githost: GitHost
     repositories: Repositories
     history: History
@@ -40,3 +62,67 @@ class Ports:
     tokens: Tokens
     bell: Bell
     failpoints: Failpoints
+
+
+@dataclass(frozen=True)
+class Git:
+    """The part that works on a data folder alone, without Redis."""
+
+    host: LocalGitHost
+    mirrors: Mirrors
+
+    def tokens(self, settings: Settings, redis: Redis | None = None) -> Tokens:
+        """Tokens by the key of this folder."""
+        key = load_or_create_key(settings.token_key_file or settings.data / "keys" / "token")
+        uses = None if redis is None else TokenUses(redis)
+        return Tokens(key, self.mirrors, self.host, lambda: datetime.now(UTC), uses)
+
+
+def build_git(settings: Settings) -> Git:
+    """The Git host and our mirrors of it, with the key that signs commits."""
+    host = LocalGitHost(settings.data / "git", settings.data / "archive")
+    signers = allowed_signers(settings)
+    signer = Signer.load_or_create(
+        settings.signing_key_file or settings.data / "keys" / "signing", settings.committer_email, signers
+    )
+    mirrors = Mirrors(
+        settings.data / "mirrors",
+        host,
+        signer,
+        Signatures(signers),
+        committer=Person(settings.committer_name, settings.committer_email),
+        fetch_timeout_seconds=settings.fetch_timeout_seconds,
+        push_timeout_seconds=settings.push_timeout_seconds,
+    )
+    return Git(host, mirrors)
+
+
+def allowed_signers(settings: Settings) -> Path:
+    """The file of the keys whose signatures count, as `git log --show-signature` reads it."""
+    return settings.data / "keys" / "allowed_signers"
+
+
+def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports:
+    """Every port; `bell` comes from jobs/, which knows Celery."""
+    git = build_git(settings)
+    redis = connect(settings.redis)
+    leases = RedisLeases(redis, settings)
+    renderer = HelmRenderer(settings.data / "scratch", settings.render_timeout_seconds, settings.render_memory_mib)
+    return Ports(
+        settings=settings,
+        charts=carried_charts(),
+        githost=git.host,
+        repositories=git.mirrors,
+        history=SqliteHistory(settings.data / "history", git.mirrors),
+        renderer=renderer,
+        ledger=RedisLedger(redis, settings),
+        claims=RedisClaims(redis, settings),
+        events=RedisEvents(redis, settings),
+        statuses=RedisStatuses(redis, settings),
+        leases=leases,
+        delivery=LocalDelivery(settings.data / "delivery", git.mirrors, renderer),
+        secrets=FileSecrets(settings.data / "secrets"),
+        tokens=git.tokens(settings, redis),
+        bell=bell(settings, leases),
+        failpoints=Failpoints.parse(settings.failpoint, settings.data / "failpoints", testing=settings.testing),
+    )

@@ -1,0 +1,180 @@
+"""Delivery without a cluster: renders environments with Helm, keeps the manifests, and reports exactly what it knows.
+
+One folder per environment below the root: `application.json`, `status.json` and `manifests/`. It never claims a health
+that it did not observe: nothing here runs containers.
+"""
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from adapters.codec import dumps, loads
+from adapters.durable import replace
+from adapters.ports import Renderer, Repositories
+from adapters.records import Application, Manifests
+from gitops.problems import InvalidRepository, Refused
+from gitops.rollouts import Condition, HealthStatus, Observation, ResourceStatus, SyncStatus
+from gitops.verdicts import RENDER_ERROR
+
+HEALTH_UNKNOWN = "The local delivery renders manifests and runs nothing, so health cannot be observed."
+_WATCH_SECONDS = 0.1
+
+
+class LocalDelivery:
+    """ports.Delivery on a folder, for one machine. Any process may refresh; `watch` sees it in all."""
+
+    def __init__(self, root: Path, repositories: Repositories, renderer: Renderer) -> None:
+        self._root = root
+        self._repositories = repositories
+        self._renderer = renderer
+
+    def applications(self) -> Sequence[Application]:
+        """See ports.Delivery."""
+        return [loads(Application, path.read_text()) for path in sorted(self._root.glob("*/*/application.json"))]
+
+    def apply(self, application: Application) -> None:
+        """See ports.Delivery."""
+        folder = self._folder(application.project, application.environment)
+        folder.mkdir(parents=True, exist_ok=True)
+        text = dumps(application)
+        kept = folder / "application.json"
+        if not kept.exists() or kept.read_text() != text:
+            replace(kept, text.encode(), 0o600)
+
+    def delete(self, application: Application) -> bool:
+        """See ports.Delivery."""
+        folder = self._folder(application.project, application.environment)
+        kept = folder / "application.json"
+        if kept.exists() and loads(Application, kept.read_text()).identity == application.identity:
+            kept.unlink()
+            shutil.rmtree(folder, ignore_errors=True)
+        return True
+
+    def refresh(self, project: str, environments: Sequence[str], head: str) -> None:
+        """See ports.Delivery. Renders now; what is rendered belongs to `head`."""
+        for environment in environments:
+            kept = self._folder(project, environment) / "application.json"
+            if kept.exists():
+                self._render(loads(Application, kept.read_text()), head)
+
+    def statuses(self) -> Sequence[Observation]:
+        """See ports.Delivery."""
+        return [loads(Observation, path.read_text()) for path in sorted(self._root.glob("*/*/status.json"))]
+
+    def watch(self) -> Iterator[Observation]:
+        """See ports.Delivery. Never ends by itself."""
+        seen, looked_at = self._times(), _modified(self._root / "changed")
+        while True:
+            changed = _modified(self._root / "changed")
+            if changed != looked_at:
+                before, seen, looked_at = seen, self._times(), changed
+                for path in (path for path, at in seen.items() if before.get(path) != at):
+                    yield loads(Observation, path.read_text())
+            time.sleep(_WATCH_SECONDS)
+
+    def _times(self) -> dict[Path, int]:
+        return {path: _modified(path) for path in self._root.glob("*/*/status.json")}
+
+    def _folder(self, project: str, environment: str) -> Path:
+        return self._root / project / environment
+
+    def _render(self, application: Application, head: str) -> None:
+        tree = self._repositories.snapshot(application.project, head)
+        try:
+            manifests = self._renderer.render(tree, application.project, application.environment)
+        except Refused as refusal:
+            problem = refusal.problem
+            where = f"{problem.path}: " if isinstance(problem, InvalidRepository) else ""
+            self._keep(application, _broken(application, head, f"{where}{problem.message}"))
+        else:
+            self._keep_manifests(application, manifests)
+            self._keep(application, _synced(application, head, manifests))
+
+    def _keep(self, application: Application, observation: Observation) -> None:
+        folder = self._folder(application.project, application.environment)
+        replace(folder / "status.json", dumps(observation).encode(), 0o600)
+        (self._root / "changed").touch()
+
+    def _keep_manifests(self, application: Application, manifests: Manifests) -> None:
+        folder = self._folder(application.project, application.environment)
+        fresh = folder / "manifests.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        for name, text in manifests.files.items():
+            (fresh / name.replace("/", "_")).write_text(text)
+        shutil.rmtree(folder / "manifests", ignore_errors=True)
+        fresh.rename(folder / "manifests")
+
+
+def _modified(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def _synced(application: Application, head: str, manifests: Manifests) -> Observation:
+    documents = [document for text in manifests.files.values() for document in yaml.load_all(text, yaml.CSafeLoader)]
+    resources = tuple(_resource(application, document) for document in documents if document)
+    images = sorted({image for document in documents if document for image in _images(document)})
+    return _observation(application, head, SyncStatus.SYNCED, HEALTH_UNKNOWN, resources=resources, images=tuple(images))
+
+
+def _broken(application: Application, head: str, message: str) -> Observation:
+    condition = Condition("ComparisonError", f"{RENDER_ERROR}: {message}", datetime.now(UTC))
+    return _observation(application, head, SyncStatus.UNKNOWN, message, conditions=(condition,))
+
+
+def _observation(
+    application: Application,
+    head: str,
+    sync: SyncStatus,
+    message: str,
+    *,
+    resources: tuple[ResourceStatus, ...] = (),
+    conditions: tuple[Condition, ...] = (),
+    images: tuple[str, ...] = (),
+) -> Observation:
+    return Observation(
+        project=application.project,
+        environment=application.environment,
+        identity=application.identity,
+        sync=sync,
+        health=HealthStatus.UNKNOWN,
+        revision=head,
+        message=message,
+        observed_at=datetime.now(UTC),
+        resources=resources,
+        conditions=conditions,
+        images=images,
+        health_observable=False,
+    )
+
+
+def _resource(application: Application, document: dict[str, object]) -> ResourceStatus:
+    group, _, version = str(document["apiVersion"]).rpartition("/")
+    metadata = document["metadata"]
+    assert isinstance(metadata, dict)
+    return ResourceStatus(
+        group=group,
+        version=version,
+        kind=str(document["kind"]),
+        namespace=application.namespace,
+        name=str(metadata["name"]),
+        service=metadata.get("labels", {}).get("lucity.dev/service"),
+        sync=SyncStatus.SYNCED,
+        health=HealthStatus.UNKNOWN,
+    )
+
+
+def _images(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name == "image" and isinstance(inner, str):
+                yield inner
+            else:
+                yield from _images(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _images(inner)

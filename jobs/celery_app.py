@@ -1,0 +1,124 @@
+"""The doorbell's wire: a Celery app whose one task carries out a queue. Messages hold ids only and may be lost.
+
+Settings of Celery: design section 8. The pool forks, so ports are built in each pool process after the fork.
+"""
+
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from celery import Celery, signals
+from kombu.exceptions import OperationalError
+
+from adapters.lifetime import die_with_parent
+from adapters.logging import configure_logging
+from adapters.ports import Leases, Unreachable
+from adapters.settings import Settings
+from adapters.wiring import Ports, build
+from jobs.engine import carry_out
+from jobs.sweeps import sweep_until
+
+TASK = "lucity.carry_out"
+_LONGEST_TASK_SECONDS = 3600
+
+
+class CeleryBell:
+    """ports.Bell over Celery. A queue that was rung for and not yet answered is not rung for again."""
+
+    def __init__(self, app: Celery, leases: Leases, seconds: float) -> None:
+        self._app = app
+        self._leases = leases
+        self._seconds = seconds
+
+    def ring(self, projects: Iterable[str]) -> None:
+        """See ports.Bell.ring."""
+        for lane in projects:
+            if self._leases.acquire(f"bell:{lane}", uuid.uuid4().hex, self._seconds):
+                self._send(lane)
+
+    def answered(self, lane: str) -> None:
+        """The next ring counts again. Call before looking at the queue."""
+        self._leases.drop(f"bell:{lane}")
+
+    def _send(self, lane: str) -> None:
+        try:
+            self._app.send_task(TASK, args=[lane], retry=False, ignore_result=True)
+        except (OperationalError, OSError) as error:
+            raise Unreachable("redis", f"the bell could not be rung: {error}") from error
+
+
+def make_app(settings: Settings) -> Celery:
+    """The app without its task: enough to ring."""
+    app = Celery("lucity", broker=settings.redis, set_as_current=False)
+    app.conf.update(
+        task_ignore_result=True,
+        task_acks_late=True,
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "visibility_timeout": _LONGEST_TASK_SECONDS,
+            "socket_timeout": 5,
+            "socket_connect_timeout": 1,
+            "socket_keepalive": True,
+        },
+        task_default_queue="lucity",
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+    )
+    return app
+
+
+def ring_bell(settings: Settings, leases: Leases) -> CeleryBell:
+    """A bell that builds its Celery app when it is first rung."""
+    return CeleryBell(make_app(settings), leases, settings.sweep_seconds)
+
+
+def run_worker(settings: Settings) -> None:
+    """A worker until it is told to stop: a pool that carries out queues, and a thread that sweeps."""
+    app = make_app(settings)
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+
+    @cache
+    def ports() -> Ports:
+        return build(settings, ring_bell)
+
+    @app.task(name=TASK)  # type: ignore[untyped-decorator]
+    def carry_out_queue(lane: str) -> None:
+        own = ports()
+        own.bell.answered(lane)
+        if carry_out(own, lane, f"{owner}:{os.getpid()}"):
+            own.bell.ring([lane])
+
+    @signals.worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
+    def start_pool_process(**_: Any) -> None:
+        die_with_parent()
+        configure_logging(settings)
+        ports.cache_clear()
+
+    stopped = threading.Event()
+
+    @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
+    def start_sweeping(**_: Any) -> None:
+        sweeping = threading.Thread(target=sweep_until, args=(build(settings, ring_bell), owner, stopped), daemon=True)
+        sweeping.start()
+
+    @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
+    def stop_sweeping(**_: Any) -> None:
+        stopped.set()
+
+    app.Worker(
+        pool="prefork",
+        concurrency=settings.worker_concurrency,
+        loglevel="WARNING",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    ).start()

@@ -1,0 +1,42 @@
+"""Ephemeral environments end: when their time has come, their deletion is admitted like any change, by Lucity itself."""
+
+from datetime import UTC, datetime
+
+from adapters.wiring import Ports
+from gitops import repository
+from gitops.changes import Actor, ActorKind
+from gitops.operations.environments import DeleteEnvironment
+from gitops.problems import Refused
+from jobs import heads
+from jobs.admission import admit
+
+
+def lucity(ports: Ports) -> Actor:
+    """Lucity as the one who acts."""
+    return Actor("lucity", ports.settings.committer_name, ports.settings.committer_email, ActorKind.AUTOMATION)
+
+
+def admit_expired(ports: Ports, project: str) -> None:
+    """Admit the deletion of every environment of the project whose end has passed; keyed, so once each."""
+    head = heads.current(ports, project).sha
+    if head is None:
+        return
+    now = datetime.now(UTC)
+    for environment in repository.read(ports.repositories.snapshot(project, head)).environments or ():
+        if environment.expires_at is None or environment.expires_at > now:
+            continue
+        expiry = environment.expires_at.isoformat()
+        change = DeleteEnvironment(project=project, name=environment.name, expires_at=environment.expires_at)
+        try:
+            admit(
+                ports,
+                lucity(ports),
+                change,
+                key=f"expire:{project}:{environment.name}:{expiry}",
+                reason=f"expired at {expiry}",
+                expected_head=None,
+                mutation="deleteEnvironment",
+                arguments={"project": project, "name": environment.name, "expiry": expiry},
+            )
+        except Refused:
+            continue

@@ -1,0 +1,225 @@
+"""The observer: one of many leads; it sees what moves on the Git host and what the delivery says, makes the delivery
+agree with Git, and writes statuses and verdicts for everybody else to read.
+"""
+
+import os
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from adapters.ports import MissingCommit, Unreachable
+from adapters.records import EventKind, JobFilter, JobRecord, JobState
+from adapters.wiring import Ports
+from gitops import layout
+from gitops.problems import Refused
+from gitops.rollouts import Observation, Rollout
+from jobs import heads
+from jobs.convergence import converge, settle_archived
+from jobs.expiry import admit_expired
+from jobs.tracking import Tracker
+
+_log = structlog.get_logger()
+_WAIT_SECONDS = 0.1
+_RELIST_SECONDS = 60.0
+_EXPIRY_SECONDS = 10.0
+_RETRY_SECONDS = 1.0
+_PAGE = 100
+
+
+def observe(ports: Ports, stopped: threading.Event) -> None:
+    """Lead whenever nobody else does, until told to stop."""
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    while not stopped.is_set():
+        try:
+            if ports.leases.acquire("observer", owner, ports.settings.lease_seconds):
+                Leader(ports, owner, stopped).lead()
+        except Unreachable as outage:
+            _log.warning("observer interrupted", component=outage.component, message=str(outage))
+        except Exception:
+            _log.exception("observer failed unexpectedly")
+        stopped.wait(_RETRY_SECONDS)
+    ports.leases.release("observer", owner)
+
+
+@dataclass
+class Leader:
+    """One time of leading, with its own memory; it ends when the lease cannot be kept."""
+
+    ports: Ports
+    owner: str
+    stopped: threading.Event
+    tracker: Tracker = field(init=False)
+    said: "queue.SimpleQueue[Observation]" = field(default_factory=queue.SimpleQueue)
+    dirty: set[str] = field(default_factory=set)
+    due: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tracker = Tracker(self.ports)
+
+    def lead(self) -> None:
+        """Until stopped, or somebody else leads."""
+        position = self.ports.events.position()
+        self._take_up()
+        threading.Thread(target=self._watch, daemon=True, name="delivery watch").start()
+        while not self.stopped.is_set():
+            if self._is_due("lease", self.ports.settings.lease_seconds / 3) and not self._keep():
+                return
+            page = self.ports.events.after(position, wait_seconds=_WAIT_SECONDS)
+            position = page.position
+            if page.gap:
+                self._take_up()
+            for event in page.events:
+                if event.kind in {EventKind.COMMIT, EventKind.HISTORY_REWRITTEN}:
+                    self._moved(event.project, [event.commit] if event.commit else [])
+                elif event.job is not None and event.job.state is JobState.WAITING:
+                    self.dirty.add(event.project)
+            self._look_around()
+            self._work()
+
+    def _keep(self) -> bool:
+        self.ports.statuses.beat()
+        return self.ports.leases.acquire("observer", self.owner, self.ports.settings.lease_seconds)
+
+    def _is_due(self, what: str, seconds: float) -> bool:
+        now = time.monotonic()
+        if self.due.get(what, 0.0) > now:
+            return False
+        self.due[what] = now + seconds
+        return True
+
+    def _take_up(self) -> None:
+        """Everything from the beginning: a new leader, or a log that lost events."""
+        for project in self.ports.githost.projects():
+            self._guarded(project, self._start)
+        for observation in self.ports.delivery.statuses():
+            self._heard(observation)
+        self.dirty.update(self.tracker.heads)
+
+    def _start(self, project: str) -> None:
+        head = heads.notice(self.ports, project)
+        if head:
+            self.tracker.start(project, head)
+
+    def _moved(self, project: str, shas: Sequence[str]) -> None:
+        self._guarded(project, lambda name: self._land(name, shas))
+        self.dirty.add(project)
+
+    def _land(self, project: str, shas: Sequence[str]) -> None:
+        head = self.ports.events.heads([project]).get(project)
+        if head is None:
+            return
+        if not heads.holds(self.ports, project, head):
+            self.ports.repositories.fetch(project)
+        self.tracker.landed(project, head, shas)
+
+    def _look_around(self) -> None:
+        """What nobody tells us: hand-made pushes, waiting jobs, ends of environments; and all of it again at times."""
+        if self._is_due("heads", self.ports.settings.poll_seconds):
+            projects = self.ports.githost.projects()
+            known = self.ports.events.heads(projects)
+            for project, head in self.ports.githost.heads(projects).items():
+                if known.get(project) != head:
+                    self._guarded(project, lambda name: heads.notice(self.ports, name))
+                if project not in self.tracker.heads:
+                    self._guarded(project, self._start)
+                    self.dirty.add(project)
+        if self._is_due("waiting", self.ports.settings.poll_seconds):
+            self.dirty.update(job.project for job in self._waiting())
+        if self._is_due("relist", _RELIST_SECONDS):
+            for observation in self.ports.delivery.statuses():
+                self._heard(observation)
+            self.dirty.update(self.tracker.heads)
+        if self._is_due("expiry", _EXPIRY_SECONDS):
+            for project in list(self.tracker.heads):
+                self._guarded(project, lambda name: admit_expired(self.ports, name))
+
+    def _waiting(self) -> Sequence[JobRecord]:
+        return self.ports.ledger.page(JobFilter(states=(JobState.WAITING,)), _PAGE, None).jobs
+
+    def _work(self) -> None:
+        """Converge and refresh what is dirty, then judge it and what still waits for a verdict."""
+        self._drain()
+        dirty, self.dirty = self.dirty, set()
+        waiting = self._waiting() if dirty else ()
+        for project in dirty:
+            self._guarded(project, lambda name: self._agree(name, waiting))
+        self._drain()
+        for project in dirty | self.dirty | self._open():
+            self._guarded(project, self._judge)
+        self.dirty = set()
+
+    def _open(self) -> set[str]:
+        if not self._is_due("clock", _RETRY_SECONDS):
+            return set()
+        return {place[0] for place, commits in self.tracker.watched.items() for one in commits.values() if not _is_final(one.rollout)}
+
+    def _agree(self, project: str, waiting: Sequence[JobRecord]) -> None:
+        """Converge on the host's head, then have the delivery look at what it has not seen yet."""
+        head = self.ports.githost.heads([project]).get(project)
+        if head is None:
+            if project not in self.ports.githost.projects():
+                settle_archived(self.ports, [job for job in waiting if job.project == project])
+                self.tracker.forget(project)
+                self.tracker.heads.pop(project, None)
+            return
+        if not heads.holds(self.ports, project, head):
+            self.ports.repositories.fetch(project)
+        converge(self.ports, project, head, [job for job in waiting if job.project == project])
+        if project not in self.tracker.heads:
+            return
+        self.tracker.forget(project, self.ports.repositories.snapshot(project, head).folder(layout.ENVIRONMENTS))
+        stale = self.tracker.stale(project)
+        if stale:
+            self.tracker.refreshed(project, stale)
+            self.ports.delivery.refresh(project, stale, self.tracker.heads[project])
+            for observation in self.ports.delivery.statuses():
+                if observation.project == project:
+                    self._heard(observation)
+
+    def _judge(self, project: str) -> None:
+        if project not in self.tracker.heads:
+            return
+        rollouts = self.tracker.judge(project)
+        if rollouts:
+            self.ports.statuses.observe([], rollouts, heads={project: self.tracker.heads[project]})
+
+    def _drain(self) -> None:
+        while not self.said.empty():
+            self._heard(self.said.get())
+
+    def _heard(self, observation: Observation) -> None:
+        if self.tracker.observed(observation):
+            head = self.tracker.heads.get(observation.project, "")
+            self.ports.statuses.observe([observation], [], heads={observation.project: head})
+            self.dirty.add(observation.project)
+
+    def _watch(self) -> None:
+        while not self.stopped.is_set():
+            try:
+                for observation in self.ports.delivery.watch():
+                    self.said.put(observation)
+            except Unreachable as outage:
+                _log.warning("delivery watch broke", message=str(outage))
+            self.stopped.wait(_RETRY_SECONDS)
+
+    def _guarded(self, project: str, work: Callable[[str], object]) -> None:
+        """One project's trouble never stops the others."""
+        try:
+            work(project)
+        except Unreachable as outage:
+            if outage.component == "redis":
+                raise
+            _log.warning("observer skipped a project", project=project, component=outage.component, message=str(outage))
+        except (Refused, MissingCommit) as trouble:
+            _log.warning("observer skipped a project", project=project, message=str(trouble))
+        except Exception:
+            _log.exception("observer failed on a project", project=project)
+
+
+def _is_final(rollout: Rollout | None) -> bool:
+    return rollout is not None and rollout.final

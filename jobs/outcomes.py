@@ -1,0 +1,64 @@
+"""What becomes of a job, in the words of the ledger. No I/O."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from adapters.ports import Unreachable
+from adapters.records import JobRecord, JobState, Outcome, Step
+from adapters.wiring import Ports
+from gitops.changes import JobKind
+from gitops.problems import Problem, Unavailable
+from jobs.batch import Batch
+
+COMMIT, APPLICATION, NAMESPACE = "commit", "application", "namespace"
+CONVERGING = {JobKind.PROJECT_CREATE, JobKind.PROJECT_DELETE, JobKind.ENVIRONMENT_CREATE, JobKind.ENVIRONMENT_DELETE}
+"""Kinds that wait, after their commit, until delivery and cluster agree."""
+
+
+def of(batch: Batch) -> list[Outcome]:
+    """Every job of a batch whose head is confirmed, in the order of admission."""
+    return [
+        *(landed(made.job, made.sha, made.subject, batch.tip) for made in batch.made),
+        *(_no_change(job, subject, batch.tip) for job, subject in batch.no_change),
+        *(failed(job, problem, batch.tip) for job, problem in batch.failed),
+    ]
+
+
+def landed(job: JobRecord, sha: str, subject: str, head: str) -> Outcome:
+    """Its commit is on the host."""
+    steps = [_ended(job, COMMIT, JobState.SUCCEEDED, sha[:7])]
+    state = JobState.SUCCEEDED
+    if job.kind in CONVERGING:
+        state = JobState.WAITING
+        steps += [Step(name, JobState.WAITING, started_at=datetime.now(UTC)) for name in (APPLICATION, NAMESPACE)]
+    return Outcome(job.id, state, subject, commit=sha, head=head, steps=tuple(steps))
+
+
+def _no_change(job: JobRecord, subject: str, head: str) -> Outcome:
+    step = _ended(job, COMMIT, JobState.SUCCEEDED, f"nothing to do: {head[:7]} already is as asked")
+    return Outcome(job.id, JobState.SUCCEEDED, subject, head=head, no_change=True, steps=(step,))
+
+
+def failed(job: JobRecord, problem: Problem, head: str | None = None) -> Outcome:
+    """It cannot be carried out."""
+    step = _ended(job, COMMIT, JobState.FAILED, problem.message)
+    return Outcome(job.id, JobState.FAILED, head=head, problem=problem, steps=(step,))
+
+
+def returned(jobs: Iterable[JobRecord], why: str) -> list[Outcome]:
+    """Back to their places in the queue."""
+    return [Outcome(job.id, JobState.QUEUED, steps=(Step(COMMIT, JobState.QUEUED, why),)) for job in jobs]
+
+
+def postponed(ports: Ports, jobs: Sequence[JobRecord], outage: Unreachable) -> list[Outcome]:
+    """Back to the queue because the outside does not answer; failed when that lasts longer than the deadline."""
+    oldest = datetime.now(UTC) - timedelta(seconds=ports.settings.outage_deadline_seconds)
+    late = [job for job in jobs if job.created_at < oldest and job.sealed_at is None]
+    message = f"{outage.component} did not answer for too long: {outage}. Try the job again when it does."
+    given_up = [failed(job, Unavailable(message, outage.component)) for job in late]
+    rest = [job for job in jobs if job not in late and job.sealed_at is None]
+    return [*given_up, *returned(rest, f"waiting for {outage.component}: {outage}")]
+
+
+def _ended(job: JobRecord, name: str, state: JobState, message: str) -> Step:
+    return Step(name, state, message, job.started_at, datetime.now(UTC))

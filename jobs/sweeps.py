@@ -1,0 +1,28 @@
+"""What every worker looks after now and then: claims that expired, queues nobody rang for, records that are too old."""
+
+import threading
+
+import structlog
+
+from adapters.ports import Unreachable
+from adapters.wiring import Ports
+
+_log = structlog.get_logger()
+
+
+def sweep(ports: Ports, owner: str) -> None:
+    """One round, by one worker at a time."""
+    if not ports.leases.acquire("sweep", owner, ports.settings.sweep_seconds):
+        return
+    ports.bell.ring(ports.claims.sweep(ports.settings.push_timeout_seconds))
+
+
+def sweep_until(ports: Ports, owner: str, stopped: threading.Event) -> None:
+    """Round after round, whatever a round meets."""
+    while not stopped.wait(ports.settings.sweep_seconds):
+        try:
+            sweep(ports, owner)
+        except Unreachable as outage:
+            _log.warning("sweep failed", component=outage.component, message=str(outage))
+        except Exception:
+            _log.exception("sweep failed unexpectedly")
