@@ -25,6 +25,7 @@ dir {folder}
 save ""
 appendonly yes
 appendfsync always
+set-proc-title no
 maxmemory 1gb
 maxmemory-policy noeviction
 """
