@@ -19,10 +19,10 @@ from adapters.wiring import Ports
 from gitops import layout, names, repository
 from gitops.access import authorize
 from gitops.changes import Actor, Change, JobKind, Ref
-from gitops.commits import CommitKind, CommitRecord
 from gitops.problems import AlreadyExists, Conflict, ConflictCode, NotFound, Refused, invalid
 from gitops.tree import Files, Tree
 from jobs import heads
+from jobs.landed import landed_record
 from jobs.preconditions import check_expected_head
 
 _DELETION = {JobKind.ENVIRONMENT_DELETE, JobKind.PROJECT_DELETE}
@@ -111,31 +111,6 @@ def derived_id(actor: Actor, key: str | None) -> str:
     return "job_" + base64.b32encode(seed[:16]).decode().rstrip("=").lower()
 
 
-def landed_record(job_id: str, project: str, commit: CommitRecord, head: str, change: Change | None = None) -> JobRecord:
-    """A job without a record, told by the commit that carries its id."""
-    git = commit.git
-    trailers = dict(line.split(": ", 1) for line in git.message.splitlines() if ": " in line)
-    actor = Actor(trailers.get("Actor-Id", ""), git.author.name, git.author.email)
-    return JobRecord(
-        id=job_id,
-        kind=_kind_of(commit) if change is None else change.KIND,
-        project=project,
-        environments=commit.environments,
-        services=commit.services,
-        summary=git.subject,
-        actor=actor,
-        change="" if change is None else dump_change(change),
-        fingerprint="",
-        created_at=git.committed_at,
-        reason=trailers.get("Reason"),
-        state=JobState.SUCCEEDED,
-        started_at=git.committed_at,
-        finished_at=git.committed_at,
-        attempts=1,
-        commit=git.sha,
-        head=head,
-    )
-
 
 def _job(ports: Ports, job_id: str) -> JobRecord:
     found = ports.ledger.get([job_id]).get(job_id)
@@ -155,6 +130,8 @@ def _record(
 ) -> JobRecord:
     if key is not None and not 1 <= len(key) <= _KEY_LENGTH:
         raise invalid("idempotencyKey", f"An idempotency key has 1 to {_KEY_LENGTH} characters.")
+    if expected_head is not None and not names.Sha.PATTERN.fullmatch(expected_head):
+        raise invalid("expectedHead", f"The expected head is a {names.Sha.RULE}.")
     if reason is not None and len(reason) > _REASON_LENGTH:
         raise invalid("reason", f"A reason has at most {_REASON_LENGTH} characters.")
     return JobRecord(
@@ -219,7 +196,6 @@ def _judge(ports: Ports, change: Change, expected_head: str | None) -> None:
 def _judge_head(ports: Ports, change: Change, expected_head: str | None) -> None:
     if expected_head is None:
         return
-    names.parse_sha(expected_head, "expectedHead")
     head = heads.current(ports, change.project)
     if head.sha and not head.stale:
         check_expected_head(ports, change, expected_head, head.sha)
@@ -278,29 +254,3 @@ def _splits(namespace: str) -> Iterable[tuple[str, str]]:
     parts = namespace.split("-")
     for cut in range(1, len(parts)):
         yield "-".join(parts[:cut]), "-".join(parts[cut:])
-
-
-def _kind_of(commit: CommitRecord) -> JobKind:
-    """The kind of job that makes such a commit."""
-    words = commit.git.subject.partition(": ")[2].split(" ")[:2]
-    return _CONFIG_KINDS.get(" ".join(words), JobKind.CONFIG) if commit.kind is CommitKind.CONFIG else _KINDS[commit.kind]
-
-
-_KINDS = {
-    CommitKind.PROJECT_CREATE: JobKind.PROJECT_CREATE,
-    CommitKind.PROJECT_DELETE: JobKind.PROJECT_DELETE,
-    CommitKind.DEPLOY: JobKind.DEPLOY,
-    CommitKind.PROMOTE: JobKind.PROMOTE,
-    CommitKind.ROLLBACK: JobKind.ROLLBACK,
-    CommitKind.REVERT: JobKind.REVERT,
-    CommitKind.ENV_CREATE: JobKind.ENVIRONMENT_CREATE,
-    CommitKind.ENV_DELETE: JobKind.ENVIRONMENT_DELETE,
-    CommitKind.HOLD: JobKind.HOLD,
-    CommitKind.CHART: JobKind.CHART,
-    CommitKind.EXTERNAL: JobKind.CONFIG,
-}
-_CONFIG_KINDS = {
-    "add service": JobKind.SERVICE_ADD,
-    "update service": JobKind.SERVICE_UPDATE,
-    "remove service": JobKind.SERVICE_REMOVE,
-}

@@ -7,14 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+import structlog
+
 from adapters.codec import load_change
+from adapters.ports import MissingCommit, Unreachable
 from adapters.records import JobRecord, NewCommit
 from adapters.wiring import Ports
 from gitops import layout, messages
 from gitops.changes import Change, Context, Draft
 from gitops.problems import JobFailure, Problem, Refused
-from gitops.tree import Tree
+from gitops.tree import Files, Tree
 from jobs.preconditions import check_expected_head
+
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,11 @@ def build(ports: Ports, jobs: Sequence[JobRecord], head: str) -> Batch:
             batch = _add(ports, batch, job)
         except Refused as refusal:
             batch = replace(batch, failed=(*batch.failed, (job, refusal.problem)))
+        except (Unreachable, MissingCommit):
+            raise
+        except Exception as error:
+            _log.exception("change failed unexpectedly", job=job.id)
+            batch = replace(batch, failed=(*batch.failed, (job, _unexpected(error))))
     return batch
 
 
@@ -59,7 +70,7 @@ def _add(ports: Ports, batch: Batch, job: JobRecord) -> Batch:
     change = load_change(job.change)
     if job.expected_head:
         check_expected_head(ports, change, job.expected_head, batch.head, batch.written)
-    before = ports.repositories.snapshot(job.project, batch.tip)
+    before = ports.repositories.snapshot(job.project, batch.tip) if batch.tip else Files()
     now = datetime.now(UTC)
     draft = change.apply(before, Context(now, batch.tip, job.actor, ports.charts))
     writes = {path: data for path, data in draft.writes.items() if before.read(path) != data}
@@ -74,9 +85,9 @@ def _add(ports: Ports, batch: Batch, job: JobRecord) -> Batch:
 
 
 def _message(job: JobRecord, draft: Draft) -> str:
-    origin = [("Job-Id", job.id), ("Actor-Id", job.actor.id)]
-    reason = [("Reason", job.reason)] if job.reason else []
-    return messages.compose(draft.subject, draft.body, (*origin, *reason, *draft.trailers))
+    origin = [(messages.JOB_ID, job.id), (messages.ACTOR_ID, job.actor.id)]
+    reason = [(messages.REASON, job.reason)] if job.reason else []
+    return messages.render(draft.subject, draft.body, (*origin, *reason, *draft.trailers))
 
 
 def _concerned(writes: Mapping[str, bytes | None], after: Tree) -> Iterable[str]:
@@ -91,7 +102,7 @@ def _check_renders(ports: Ports, change: Change, before: Tree, after: Tree, writ
     """Raise Refused when the commit breaks an environment; one that it does not touch may have been broken before."""
     touched = {layout.environment_of(path) for path in writes}
     for environment in _concerned(writes, after):
-        if after.read(layout.values_path(environment)) is None:
+        if after.read(layout.environment_values(environment)) is None:
             continue
         try:
             ports.renderer.render(after, change.project, environment)
@@ -108,6 +119,6 @@ def _renders(ports: Ports, tree: Tree, project: str, environment: str) -> bool:
     return True
 
 
-def unexpected(error: Exception) -> Problem:
-    """What a job that met a mistake of ours ends with."""
+def _unexpected(error: Exception) -> Problem:
+    """What a job that met a mistake of ours ends with: it alone, not the batch."""
     return JobFailure(f"Carrying out the change failed unexpectedly: {type(error).__name__}.", "commit")

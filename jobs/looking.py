@@ -41,7 +41,7 @@ def landed(ports: Ports, project: str, jobs: Sequence[JobRecord], old: str | Non
     by_id = {job.id: job for job in jobs}
     commits = ports.repositories.log(project, old, new) if old else None
     if commits is not None:
-        pairs = [(messages.job_id(commit.message), commit) for commit in commits if commit.trusted]
+        pairs = [(messages.parse(commit.message).first(messages.JOB_ID), commit) for commit in commits if commit.trusted]
         found = {job_id: commit for job_id, commit in pairs if job_id in by_id}
     else:
         found = {job_id: record.git for job_id, record in ports.history.landed(project, new, list(by_id)).items()}

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 from adapters.ports import MissingCommit
 from adapters.wiring import Ports
+from gitops import layout
 from gitops.changes import Change
 from gitops.problems import Conflict, ConflictCode, Refused
 
@@ -16,7 +17,7 @@ def check_expected_head(
     `written` are paths that changes ahead in the same batch wrote on top of `head`.
     """
     touching = _touching(ports, change, expected, head)
-    ahead = sorted(path for path in written if any(_within(path, own) for own in change.paths))
+    ahead = sorted(path for path in written if any(layout.touches(path, own) for own in change.paths))
     if touching is None:
         raise _moved(change, f"{expected[:7]} is no commit of this history", head)
     if touching or ahead:
@@ -45,10 +46,6 @@ def _touching(ports: Ports, change: Change, expected: str, head: str) -> list[st
 def _state(ports: Ports, change: Change, sha: str) -> list[str | None]:
     snapshot = ports.repositories.snapshot(change.project, sha)
     return [snapshot.oid(path) for path in change.paths]
-
-
-def _within(path: str, own: str) -> bool:
-    return path == own or path.startswith(f"{own}/")
 
 
 def _moved(change: Change, why: str, head: str, commits: Sequence[str] = (), paths: Sequence[str] = ()) -> Refused:
