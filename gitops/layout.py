@@ -18,7 +18,7 @@ README: Final = "README.md"
 
 
 def environment_folder(environment: str) -> str:
-    """environments/<name>"""
+    """The folder environments/<name>."""
     return f"{ENVIRONMENTS}/{EnvironmentName.parse(environment)}"
 
 

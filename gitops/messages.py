@@ -1,4 +1,4 @@
-"""Commit messages: a subject of gitops/subjects.py, body lines, and trailers in Git's own format; rendered and parsed."""
+"""Commit messages, rendered and parsed: a subject of gitops/subjects.py, body lines, and trailers in Git's format."""
 
 import re
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ def fold(text: str) -> str:
 
 
 def image_trailer(service: str, image: Image) -> Trailer:
-    """Image: api=registry/api:tag@sha256:…"""
+    """The trailer `Image: api=registry/api:tag@sha256:…`."""
     return IMAGE, f"{service}={image.reference}"
 
 

@@ -113,7 +113,9 @@ class ImageRepository(_Text):
 
     __slots__ = ()
     _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-    _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::[0-9]{1,5})?/)?"
+    _HOST = (
+        r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::[0-9]{1,5})?/)?"
+    )
     PATTERN = re.compile(rf"(?=.{{1,255}}\Z){_HOST}{_PART}(?:/{_PART})*")
     RULE = "image repository: registry.example.com/team/name, without a tag or digest, at most 255 characters"
 

@@ -69,7 +69,7 @@ def table(data: object, key: Key) -> Values:
 
 
 def parse_key(text: str) -> Key:
-    """A key's segments: joined by dots; one that holds a dot is a JSON string in quotes. Raises Refused(InvalidInput)."""
+    """A key's segments, joined by dots; one that holds a dot is a JSON string. Raises Refused(InvalidInput)."""
     if len(text) > MAX_KEY:
         raise refuse(f"a key has at most {MAX_KEY} characters")
     segments: list[str] = []
@@ -88,9 +88,10 @@ def parse_key(text: str) -> Key:
 
 
 def render_key(key: Key) -> str:
-    """The text that parse_key reads; quoted too are segments with spaces, commas or quotes, so that keys can be listed."""
+    """The text that parse_key reads; segments with spaces, commas or quotes are quoted too, so that keys can be listed."""
     return ".".join(
-        segment if _BARE.fullmatch(segment) else json.dumps(segment, ensure_ascii=not segment.isprintable()) for segment in key
+        segment if _BARE.fullmatch(segment) else json.dumps(segment, ensure_ascii=not segment.isprintable())
+        for segment in key
     )
 
 
@@ -137,4 +138,6 @@ def _segment(text: str, whole: str) -> str:
 
 
 def _malformed(text: str) -> Exception:
-    return refuse(f"{shown(text)} is no key: segments joined by dots; a segment that holds a dot stands in double quotes")
+    return refuse(
+        f"{shown(text)} is no key: segments joined by dots; a segment that holds a dot stands in double quotes"
+    )

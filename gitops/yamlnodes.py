@@ -1,4 +1,5 @@
-"""YAML text → nodes that know where they stand in it. Values mean what Helm's parser (Go's yaml.v2, by way of JSON) makes of them.
+"""YAML text → nodes that know where they stand in it. Values mean what Helm's parser (Go's yaml.v2, by way of JSON)
+makes of them.
 
 Refuses, with line and column, what cannot be edited or read safely: several documents, anchors and aliases, merge
 keys, foreign tags, duplicate or complex keys, too large, too deep.
@@ -110,6 +111,12 @@ def same(left: object, right: object) -> bool:
     return type(left) is type(right) and left == right
 
 
+def span(event: Event) -> tuple[int, int]:
+    """The characters of an event; the C parser counts them in code points, after the byte order mark."""
+    start, end = event.start_mark, event.end_mark
+    return (start.index, end.index) if start and end else (0, 0)
+
+
 class _Composer:
     """Reads events; nothing of it outlives one call of compose."""
 
@@ -152,15 +159,12 @@ class _Composer:
             return self.mapping(event, depth + 1)
         if isinstance(event, SequenceStartEvent):
             return self.sequence(event, depth + 1)
-        self.fail("aliases are not supported; write the value out", event)
+        return self.fail("aliases are not supported; write the value out", event)
 
     def scalar(self, event: ScalarEvent) -> Scalar:
         """A scalar with the value that Helm reads."""
         if event.anchor is not None:
             self.fail("anchors are not supported; write the value out", event)
-        style = event.style or None
-        if style == "":
-            style = None
         tag, value = event.tag, event.value
         meaning: object = value
         if tag is None or tag == "!":
@@ -168,7 +172,7 @@ class _Composer:
                 meaning = resolve(value)
         else:
             meaning = self.tagged(event, tag, value)
-        return Scalar(event.start_mark.index, event.end_mark.index, meaning, style)
+        return Scalar(*span(event), meaning, event.style or None)
 
     def tagged(self, event: ScalarEvent, tag: str, value: str) -> object:
         """A scalar with a core tag, if its text has that type."""
@@ -194,9 +198,9 @@ class _Composer:
             key = self.key(event)
             if key in entries:
                 self.fail(f"duplicate key {key!r}", event)
-            mark = event.start_mark
-            entries[key] = Entry(mark.index, event.end_mark.index, mark.column, self.node(self.next(), depth))
-        return Map(start.start_mark.index, event.end_mark.index, bool(start.flow_style), entries)
+            column = event.start_mark.column if event.start_mark else 0
+            entries[key] = Entry(*span(event), column, self.node(self.next(), depth))
+        return Map(span(start)[0], span(event)[1], bool(start.flow_style), entries)
 
     def key(self, event: Event) -> str:
         """A key's text: booleans and numbers become text as in JSON."""
@@ -217,7 +221,7 @@ class _Composer:
         items = []
         while not isinstance(event := self.next(), SequenceEndEvent):
             items.append(self.node(event, depth))
-        return Seq(start.start_mark.index, event.end_mark.index, bool(start.flow_style), items)
+        return Seq(span(start)[0], span(event)[1], bool(start.flow_style), items)
 
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -228,8 +232,8 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
 }
 _WORDS: Final[Mapping[str, object]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),  # noqa: FBT003
-    **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),  # noqa: FBT003
+    **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
+    **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
 }
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _INT = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)", re.ASCII)

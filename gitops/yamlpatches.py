@@ -1,4 +1,7 @@
-"""The smallest replacements in a YAML text that turn its values into wanted ones. Only gitops/yamltext.py calls this, and it checks the outcome."""
+"""The smallest replacements in a YAML text that turn its values into wanted ones.
+
+Only gitops/yamltext.py calls this, and it checks the outcome.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -176,7 +179,9 @@ class _Patches:
             if node.flow:
                 return False
             node = node.items[-1] if isinstance(node, Seq) else list(node.entries.values())[-1].node
-        return node.style in ("|", ">") and not self.text.endswith("\n") and self.block_scalar_end(node) == len(self.text)
+        return (
+            node.style in ("|", ">") and not self.text.endswith("\n") and self.block_scalar_end(node) == len(self.text)
+        )
 
     def line_start(self, at: int) -> int:
         """The beginning of the line of a character."""

@@ -8,7 +8,9 @@ from typing import Final
 from gitops.yamlnodes import resolve
 
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*", re.ASCII)
-_HIDDEN: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff\u200b-\u200f\u202a-\u202e\u2060-\u2069]")
+_HIDDEN: Final = re.compile(
+    "[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff\u200b-\u200f\u202a-\u202e\u2060-\u2069]"
+)
 _STEP: Final = "  "
 _WIDTH: Final = 100
 

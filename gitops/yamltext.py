@@ -3,12 +3,11 @@
 What an edit added, `unset` takes away byte for byte. Refuses files that gitops/yamlnodes.py refuses.
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Final
 
+from gitops.caching import SizedCache
 from gitops.problems import Refused
 from gitops.yamlnodes import MAX_BYTES, Map, Node, Scalar, broken, compose, plain, same
 from gitops.yamlpatches import patch
@@ -32,21 +31,28 @@ class Document:
         values = plain(self.root)
         return values if isinstance(values, dict) else {}
 
+    def line_of(self, key: Key) -> int:
+        """The line (from 1) of a key, or of the nearest parent that there is."""
+        at = 0
+        node: Node | None = self.root
+        for segment in key:
+            entry = node.entries.get(segment) if isinstance(node, Map) else None
+            if entry is None:
+                break
+            at, node = entry.start, entry.node
+        return self.text.count("\n", 0, at) + 1
+
 
 def parse(data: bytes, path: str) -> Document:
     """The file's document; the same bytes are read once. Raises Refused(InvalidRepository) with path, line, column."""
-    document = _cache.get(data)
-    if document is None:
-        document = _read(data, path)
-        _cache.put(data, document)
-    return document
+    return _PARSED.get(data) or _PARSED.put(data, _read(data, path), len(data) + 1024)
 
 
 def edit(data: bytes, path: str, set: Sequence[tuple[Key, object]] = (), unset: Sequence[Key] = ()) -> bytes:  # noqa: A002
     """The file with some keys set and then some removed; equal bytes when nothing changes.
 
     Missing parents are made. A block mapping whose last key is removed goes with it; `{}` stays.
-    Raises Refused(InvalidRepository) when the file cannot be read, a parent is no mapping, or the text cannot be edited safely.
+    Raises Refused(InvalidRepository) when the file cannot be read, a parent is no mapping, or no safe edit is found.
     """
     document = parse(data, path)
     target = document.data
@@ -56,6 +62,8 @@ def edit(data: bytes, path: str, set: Sequence[tuple[Key, object]] = (), unset: 
         _remove(target, key, document.root)
     text = patch(document.text, document.root, target)
     edited = ((_BOM if document.bom else "") + text).encode()
+    if len(edited) > MAX_BYTES:
+        raise broken(path, f"the file would become larger than {MAX_BYTES // 1024} KiB")
     if edited != data and not _holds(edited, path, target):
         raise broken(path, "its layout cannot be edited safely; simplify it by hand and try again")
     return edited
@@ -114,31 +122,4 @@ def _remove(target: dict[str, object], key: Key, node: Node | None) -> None:
         del target[key[0]]
 
 
-class _Cache:
-    """The documents of the bytes last read, up to a total of their sizes."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._documents: OrderedDict[bytes, Document] = OrderedDict()
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._lock = Lock()
-
-    def get(self, data: bytes) -> Document | None:
-        """What was put for equal bytes."""
-        with self._lock:
-            document = self._documents.get(data)
-            if document is not None:
-                self._documents.move_to_end(data)
-            return document
-
-    def put(self, data: bytes, document: Document) -> None:
-        """Keep a document, forgetting the least recently used."""
-        with self._lock:
-            if data not in self._documents:
-                self._documents[data] = document
-                self._bytes += len(data)
-            while self._bytes > self._max_bytes:
-                self._bytes -= len(self._documents.popitem(last=False)[0])
-
-
-_cache: Final = _Cache(8 * 1024 * 1024)
+_PARSED: Final[SizedCache[Document]] = SizedCache(8 * 1024 * 1024)
