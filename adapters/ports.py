@@ -114,7 +114,9 @@ class History(Protocol):
     """What commits did, from an index beside the mirror: rebuildable, grown with the commits, asked at a head that the
     mirror holds (MissingCommit otherwise). Every answer concerns the first-parent history of `head` only."""
 
-    def commits(self, project: str, head: str, where: CommitFilter, first: int, after: str | None) -> tuple[Sequence[CommitRecord], bool]:
+    def commits(
+        self, project: str, head: str, where: CommitFilter, first: int, after: str | None
+    ) -> tuple[Sequence[CommitRecord], bool]:
         """Newest first, after the commit with SHA `after`; and whether more follow. Raises Refused(InvalidInput) for a
         cursor that is no commit of this history."""
         ...
@@ -227,13 +229,29 @@ class Events(Protocol):
         """Events after a cursor. A malformed cursor raises Refused(InvalidInput)."""
         ...
 
+    def wait(self, cursor: str, seconds: float) -> None:
+        """Return when there is an event after the cursor, or when the time is over."""
+        ...
+
     def heads(self, projects: Sequence[str]) -> Mapping[str, str]:
         """The head of each project as last advanced."""
         ...
 
-    def advance_head(self, project: str, old: str | None, new: str, commits: Sequence[tuple[str, Sequence[str]]], *, rewritten: bool = False) -> bool:
+    def advance_head(
+        self,
+        project: str,
+        old: str | None,
+        new: str,
+        commits: Sequence[tuple[str, Sequence[str]]],
+        *,
+        rewritten: bool = False,
+    ) -> bool:
         """Move the head from `old` to `new` and emit one COMMIT event for each (sha, environments), oldest first. `old`
         None: first sight, no events; '': the repository was empty, so nobody has seen it. False: the head is not `old`; nothing was done."""
+        ...
+
+    def revoked(self, token_id: str) -> None:
+        """Say that a token is no longer valid, so that its streams end."""
         ...
 
     def append_log(self, job_id: str, lines: Sequence[tuple[str, str]]) -> None:
@@ -248,7 +266,9 @@ class Events(Protocol):
 class Statuses(Protocol):
     """Last observations and verdicts, with their events."""
 
-    def observe(self, observations: Sequence[Observation], rollouts: Sequence[RolloutRecord], *, heads: Mapping[str, str]) -> None:
+    def observe(
+        self, observations: Sequence[Observation], rollouts: Sequence[RolloutRecord], *, heads: Mapping[str, str]
+    ) -> None:
         """Write, and emit one STATUS or ROLLOUT event for each, in one step."""
         ...
 
@@ -343,5 +363,3 @@ class Bell(Protocol):
     def answered(self, project: str) -> None:
         """A worker is about to look: the next ring counts again."""
         ...
-
-

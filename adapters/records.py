@@ -179,6 +179,8 @@ class Event:
     head: str | None = None
     job: JobRecord | None = None
     commit: str | None = None
+    environments: tuple[str, ...] = ()
+    """Environments that the commit of a COMMIT event touched."""
     status: Observation | None = None
     rollout: RolloutRecord | None = None
     token_id: str | None = None

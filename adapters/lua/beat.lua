@@ -1,0 +1,3 @@
+-- The observer has just looked.
+redis.call('SET', 'lucity:alive', text(NOW))
+return 1

@@ -1,0 +1,48 @@
+-- The event log: a stream whose ids are a contiguous sequence of our own.
+local EVENTS = 'lucity:events'
+local epoch_now = nil
+
+local function events_epoch()
+  if not epoch_now then
+    redis.call('SET', EVENTS .. ':epoch', NEW_EPOCH, 'NX')
+    epoch_now = redis.call('GET', EVENTS .. ':epoch')
+  end
+  return epoch_now
+end
+
+local function events_sequence()
+  return tonumber(redis.call('GET', EVENTS .. ':seq') or '0')
+end
+
+-- The sequence of the oldest entry kept; one after the newest when none is.
+local function events_first()
+  local entry = redis.call('XRANGE', EVENTS, '-', '+', 'COUNT', 1)[1]
+  return entry and tonumber(string.match(entry[1], '^%d+')) or events_sequence() + 1
+end
+
+local function project_head(project)
+  return redis.call('HGET', 'lucity:heads', project) or ''
+end
+
+local function append_event(kind, project, environment, head, data)
+  local epoch = events_epoch()
+  local id = text(redis.call('INCR', EVENTS .. ':seq')) .. '-0'
+  redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, id, 'epoch', epoch, 'at', text(NOW), 'kind', kind,
+    'project', project, 'environment', environment, 'head', head, 'data', data)
+end
+
+local function event_time(sequence)
+  local entry = redis.call('XRANGE', EVENTS, text(sequence) .. '-0', '+', 'COUNT', 1)[1]
+  return tonumber(entry[2][4])
+end
+
+-- Forgets what is over the number kept or was written before `cutoff`. Ids are contiguous, so a bisection finds it.
+local function trim_events(cutoff)
+  redis.call('XTRIM', EVENTS, 'MAXLEN', '=', EVENTS_KEPT)
+  local low, high = events_first(), events_sequence() + 1
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if event_time(middle) < cutoff then low = middle + 1 else high = middle end
+  end
+  redis.call('XTRIM', EVENTS, 'MINID', '=', text(low) .. '-0')
+end

@@ -1,0 +1,39 @@
+-- Outcomes as arguments, ten each: id, state, summary, commit, head, no_change, problem, steps, tried, and the problem
+-- of the creations that it ends ('' for none of them; '' leaves a field as it is, but for the problem).
+local OUTCOME_ARGUMENTS = 10
+
+local function read_outcome(position)
+  local outcome = { id = arg(position), state = arg(position + 1), ends = arg(position + 9), changes = {} }
+  for offset, name in ipairs({ 'summary', 'commit', 'head', 'no_change', 'problem', 'steps', 'tried' }) do
+    local value = arg(position + 1 + offset)
+    if value ~= '' or name == 'problem' then outcome.changes[name] = value end
+  end
+  return outcome
+end
+
+local function read_outcomes(position)
+  local outcomes = {}
+  while position < #ARGV - 5 do
+    table.insert(outcomes, read_outcome(position))
+    position = position + OUTCOME_ARGUMENTS
+  end
+  return outcomes
+end
+
+-- A deletion that landed ends the WAITING creations of what it deletes.
+local function end_creations(deletion, problem)
+  for _, id in ipairs(redis.call('ZRANGE', 'lucity:waiting:' .. deletion.lane, 0, -1)) do
+    local job = facts(id)
+    local whole = deletion.kind == 'PROJECT_DELETE' and (job.kind == 'ENVIRONMENT_CREATE' or job.kind == 'PROJECT_CREATE')
+    local same = deletion.kind == 'ENVIRONMENT_DELETE' and job.kind == 'ENVIRONMENT_CREATE'
+      and job.environment == deletion.environment
+    if whole or same then move(job, 'FAILED', { problem = problem }) end
+  end
+end
+
+local function write_outcome(job, outcome)
+  if outcome.ends ~= '' and (outcome.state == 'WAITING' or outcome.state == 'SUCCEEDED') then
+    end_creations(job, outcome.ends)
+  end
+  move(job, outcome.state, outcome.changes)
+end
