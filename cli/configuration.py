@@ -57,7 +57,7 @@ def _key_faults(name: str, path: Path | None) -> list[str]:
     if path is None:
         return [f"{name} is not set: all processes have to share one key"]
     try:
-        size = len(path.read_bytes().strip())
+        size = len(path.read_bytes())
     except OSError as error:
         return [f"{name} cannot be read: {path}: {error.strerror}"]
     if size < SHORTEST_KEY_BYTES:

@@ -3,8 +3,7 @@
 import os
 import signal
 import socket
-import sys
-from types import FrameType
+import threading
 
 from adapters.lifetime import die_with_parent
 from adapters.settings import Settings
@@ -50,12 +49,14 @@ def run_worker() -> None:
 def run_observer() -> None:
     """Watch the Git host and the delivery until SIGTERM."""
     settings = begin()
-    signal.signal(signal.SIGTERM, _leave)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopped.set())
     from adapters.wiring import build  # noqa: PLC0415 - `lucity --help` stays fast
     from jobs.celery_app import ring_bell  # noqa: PLC0415
-    from jobs.observer import run  # noqa: PLC0415
+    from jobs.observer import observe  # noqa: PLC0415
 
-    run(build(settings, ring_bell))
+    observe(build(settings, ring_bell), stopped)
 
 
 def begin() -> Settings:
@@ -65,8 +66,7 @@ def begin() -> Settings:
         die_with_parent(int(parent))
     settings = read_settings()
     require_secrets(settings)
+    from adapters.logging import configure_logging  # noqa: PLC0415 - `lucity --help` stays fast
+
+    configure_logging(settings)
     return settings
-
-
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    sys.exit(0)

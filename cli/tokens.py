@@ -6,13 +6,12 @@ from pathlib import Path
 from adapters.logins import make_login
 from adapters.settings import Settings
 from adapters.tokens import TokenRejected, Tokens
-from adapters.wiring import build
+from adapters.wiring import build_git
 from cli.configuration import read_settings
 from cli.failures import StartFailed
 from cli.valkey import write_private
 from gitops.changes import ActorKind
 from gitops.problems import Refused
-from jobs.celery_app import ring_bell
 
 ADMIN_NAME = "admin"
 ADMIN_EMAIL = "admin@localhost"
@@ -28,7 +27,7 @@ def create_token(data: Path, name: str, email: str, kind: str) -> str:
 
 def open_tokens(settings: Settings) -> Tokens:
     """Open the tokens of a data folder."""
-    return build(settings, ring_bell).tokens
+    return build_git(settings).tokens(settings)
 
 
 def keep_admin_token(path: Path, tokens: Tokens) -> str:

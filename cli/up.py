@@ -46,7 +46,7 @@ def run(host: str, port: int, data: Path, *, open_browser: bool) -> int:
             up.keep_running()
         except Stopped:
             pass
-        except StartFailed:
+        except BaseException:
             up.stop()
             raise
         return up.stop()

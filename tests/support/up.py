@@ -107,11 +107,7 @@ class Up:
 
     def wait(self, what: str, probe: Callable[[], T], seconds: float = DEADLINE_SECONDS) -> T:
         """Ask until the answer is true and return it."""
-        deadline = time.monotonic() + seconds
-        while not (answer := probe()):
-            assert time.monotonic() < deadline, f"waited {seconds} s for {what}\n{self.report()}"
-            time.sleep(0.05)
-        return answer
+        return wait_until(what, probe, seconds, self.report)
 
     def ended(self) -> bool:
         """Whether `up` is over."""
@@ -155,6 +151,17 @@ def running(data: Path, *arguments: str, variables: Mapping[str, str] | None = N
         if not up.ended():
             up.kill()
         up.wait("the end of all processes", lambda: not up.processes())
+
+
+def wait_until(
+    what: str, probe: Callable[[], T], seconds: float = DEADLINE_SECONDS, report: Callable[[], str] = str
+) -> T:
+    """Ask until the answer is true and return it; the deadline fails the test, with `report`."""
+    deadline = time.monotonic() + seconds
+    while not (answer := probe()):
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}\n{report()}"
+        time.sleep(0.05)
+    return answer
 
 
 def processes_of(folder: Path) -> dict[int, str]:

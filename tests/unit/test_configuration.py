@@ -1,0 +1,52 @@
+"""Settings as a process starts with them: each mistake is a sentence that names the variable and no secret."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from adapters.settings import Settings
+from cli.configuration import require_secrets
+from cli.failures import StartFailed
+
+PASSWORD = "0123456789abcdef"
+
+
+def settings(folder: Path, redis_url: str | None, key: bytes) -> Settings:
+    path = folder / "key"
+    path.write_bytes(key)
+    url = None if redis_url is None else SecretStr(redis_url)
+    return Settings(data=folder, redis_url=url, token_key_file=path, signing_key_file=path)
+
+
+@pytest.mark.parametrize("key", [b"k" * 32, b"\n" + b"k" * 30 + b" "])
+def test_long_secrets_are_accepted_whatever_bytes_they_hold(tmp_path: Path, key: bytes) -> None:
+    require_secrets(settings(tmp_path, f"redis://:{PASSWORD}@redis.example.com:6379/0", key))
+
+
+@pytest.mark.parametrize(
+    ("url", "part"),
+    [
+        (None, "LUCITY_REDIS_URL is not set"),
+        ("redis://redis.example.com:6379/0", "at least 16 characters"),
+        ("redis://:guessable@redis.example.com:6379/0", "at least 16 characters"),
+        (f"http://:{PASSWORD}@redis.example.com", "redis://"),
+    ],
+)
+def test_a_redis_without_a_good_password_is_refused(tmp_path: Path, url: str | None, part: str) -> None:
+    with pytest.raises(StartFailed, match=part) as refused:
+        require_secrets(settings(tmp_path, url, b"k" * 32))
+    assert "guessable" not in str(refused.value)
+
+
+def test_a_short_key_is_refused_with_its_path(tmp_path: Path) -> None:
+    with pytest.raises(StartFailed, match="LUCITY_TOKEN_KEY_FILE is too short") as refused:
+        require_secrets(settings(tmp_path, f"redis://:{PASSWORD}@redis.example.com:6379/0", b"k" * 31))
+    assert str(tmp_path / "key") in str(refused.value)
+
+
+def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(StartFailed) as refused:
+        require_secrets(Settings(data=tmp_path))
+    named = [line.split()[0] for line in str(refused.value).splitlines()[:-1]]
+    assert named == ["LUCITY_REDIS_URL", "LUCITY_TOKEN_KEY_FILE", "LUCITY_SIGNING_KEY_FILE"]
