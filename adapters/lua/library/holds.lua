@@ -2,13 +2,15 @@
 -- and what queues behind those for any environment they share; everything else passes.
 local CREATION_YIELDS_AFTER = 5000 -- milliseconds a creation waits before a deletion passes it though nobody tried it
 
--- What the WAITING jobs hold: `all` of the project, environments `held`, environments whose creation `yields` to a deletion.
+-- What the WAITING jobs hold: `all` of the project (or its creation again, while it is `deleting`), environments `held`, environments whose creation `yields` to a deletion.
 local function waiting_holds(lane)
   local holds = { all = false, held = {}, yields = {}, yielding = false }
   for _, id in ipairs(redis.call('ZRANGE', 'lucity:waiting:' .. lane, 0, -1)) do
     local job = facts(id)
     if job.kind == 'PROJECT_CREATE' then
       holds.all = true
+    elseif job.kind == 'PROJECT_DELETE' then
+      holds.deleting = true
     elseif job.kind == 'ENVIRONMENT_DELETE' then
       holds.held[job.environment] = true
     elseif job.kind == 'ENVIRONMENT_CREATE' then
@@ -44,7 +46,7 @@ end
 local function is_held(job, holds)
   if job.version > VERSION then return true end
   if job.kind == 'PROJECT_DELETE' then return false end
-  if holds.all then return true end
+  if holds.all or (holds.deleting and job.kind == 'PROJECT_CREATE') then return true end
   for environment in each(job.environments) do
     if holds.held[environment] then return true end
     if holds.yields[environment] and holds.yields[environment] < job.number then return true end
@@ -55,6 +57,7 @@ end
 local function hold_behind(job, holds)
   for environment in each(job.environments) do holds.held[environment] = true end
   if job.environments == '' and job.version > VERSION then holds.all = true end
+  if job.kind == 'PROJECT_CREATE' then holds.all = true end
 end
 
 -- Whether nothing at all may follow this job in one claim; what may not follow it for its environment is held.
