@@ -8,7 +8,6 @@ SlowSubscriber          a listener fell too far behind; it may come back with th
 """
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
@@ -19,24 +18,17 @@ from typing import Protocol, Self
 
 import structlog
 
+from adapters.event_entries import parse_cursor
+from adapters.event_tail import Gap
 from adapters.ports import Events, Unreachable
 from adapters.records import Event
 from api.threads import call
-from gitops.problems import invalid
 
 RING = 5000
 """Events kept in memory, and events that may wait for one listener."""
 RETRY_SECONDS = 0.5
-_CURSOR = re.compile(r"([A-Za-z0-9_-]{1,64})\.([0-9]{1,18})")
 
 Wanted = Callable[[Event], bool]
-
-
-@dataclass(frozen=True)
-class Gap:
-    """What happened before `position` cannot be told: read the present state, what follows comes after it."""
-
-    position: str
 
 
 class SlowSubscriber(Exception):  # noqa: N818 - a state of the listener
@@ -50,8 +42,8 @@ class SlowSubscriber(Exception):  # noqa: N818 - a state of the listener
 class Tail(Protocol):
     """The log, followed: adapters/events.py."""
 
-    def follow(self, cursor: str) -> AsyncIterator[object]:
-        """Every event after the cursor as it happens. What is no Event is a gap and has a `position`."""
+    def follow(self, cursor: str) -> AsyncIterator[Event | Gap]:
+        """Answer every event after the cursor as it happens."""
         ...
 
 
@@ -64,10 +56,8 @@ class Cursor:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `<epoch>.<sequence>`; raises Refused(InvalidInput) for anything else."""
-        if (match := _CURSOR.fullmatch(text)) is None:
-            raise invalid("after", "This is not a cursor: use one that an item of the stream carried")
-        return cls(match[1], int(match[2]))
+        """Raise Refused(InvalidInput) for what is no cursor."""
+        return cls(*parse_cursor(text))
 
     def passed(self, other: "Cursor") -> bool:
         """Whether `other` lies at or before this one."""
@@ -178,7 +168,7 @@ class Hub:
                 if self._position is None:
                     self._position = await call(self.log.position)
                 async for item in self._tail.follow(self._position):
-                    self._publish(item if isinstance(item, Event) else Gap(item.position))  # type: ignore[attr-defined]
+                    self._publish(item)
             except Unreachable as error:
                 structlog.get_logger().warning("event log unreachable", reason=str(error))
             await asyncio.sleep(RETRY_SECONDS)
