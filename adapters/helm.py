@@ -58,6 +58,11 @@ class HelmRenderer:
             self._renders.put(key, rendered)
         return rendered
 
+    @property
+    def pid(self) -> int | None:
+        """The process' id; None while there is none."""
+        return self._pipe.pid if self._pipe is not None else None
+
     def close(self) -> None:
         """End the process; a later render starts another."""
         with self._lock:
