@@ -10,6 +10,7 @@ from adapters.charts import carried_charts
 from adapters.helm import HelmRenderer
 from gitops.problems import Problem, Refused
 from gitops.tree import Files
+from gitops.yamltext import edit
 
 CHART_YAML = b"""apiVersion: v2
 name: base
@@ -44,12 +45,15 @@ def repository(base: dict[str, Any], environment: dict[str, Any]) -> Files:
         {
             **chart_files(),
             "base/Chart.yaml": CHART_YAML,
-            "base/values.yaml": yaml.safe_dump({"lucity-app": {"project": "shop", **base}}).encode(),
-            "environments/dev/values.yaml": yaml.safe_dump(
-                {"lucity-app": {"environment": "dev", **environment}}
-            ).encode(),
+            "base/values.yaml": _written({"project": "shop", **base}),
+            "environments/dev/values.yaml": _written({"environment": "dev", **environment}),
         }
     )
+
+
+def _written(values: dict[str, Any]) -> bytes:
+    # PyYAML would write the text 0E0 without quotes, which Helm reads as a number.
+    return edit(b"", "values.yaml", [(("lucity-app",), values)])
 
 
 class Shop:
