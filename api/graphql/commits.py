@@ -1,0 +1,171 @@
+"""Commits: who, when, why, what they did, and what became of them."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Self
+
+import strawberry
+
+from api.graphql import jobs, rollouts
+from api.graphql.changes import ValueChange
+from api.graphql.connections import Connection, page_size
+from api.graphql.context import Info
+from api.graphql.given import or_none
+from api.graphql.later import EnvironmentRollout, Job
+from api.graphql.nodes import Node, node_id
+from api.graphql.people import Person
+from api.reading import differences
+from api.threads import call
+from gitops import messages
+from gitops.commits import CommitFilter as Where
+from gitops.commits import CommitKind, CommitRecord, SignatureState
+from gitops.names import Revision, short
+from gitops.problems import NotFound, Refused, invalid
+
+
+@strawberry.type(description="One line at the end of a commit message.")
+class Trailer:
+    """In Git's own format."""
+
+    key: str
+    value: str
+
+
+@strawberry.type(description="Who signed a commit, as far as Lucity knows the key.")
+class Signature:
+    """See gitops.commits."""
+
+    state: SignatureState
+    key: str | None
+
+
+@strawberry.type(description="A commit, and what it did: told by the values that it changed, not by what it says.")
+class Commit(Node):
+    """See gitops.commits.CommitRecord."""
+
+    project_name: strawberry.Private[str]
+    record: strawberry.Private[CommitRecord]
+    sha: str
+    short_sha: str
+    subject: str
+    message: str
+    kind: CommitKind
+    environment_names: list[str]
+    service_names: list[str]
+    author: Person
+    committer: Person
+    authored_at: datetime
+    committed_at: datetime
+    signature: Signature
+    parents: list[str]
+
+    @strawberry.field(description="The last lines of the message, as far as they are trailers.")
+    def trailers(self) -> list[Trailer]:
+        """Parsed when asked for."""
+        return [Trailer(key=key, value=value) for key, value in messages.parse(self.message).trailers]
+
+    @strawberry.field(description="Value by value.")
+    async def changes(self, info: Info) -> list[ValueChange]:
+        """Compared with the first parent."""
+        found = await call(differences.changes, info.context.ports, self.project_name, self.record.git)
+        return [ValueChange.of(change) for change in found]
+
+    @strawberry.field(description="Unified text of the whole commit.")
+    async def diff(self, info: Info) -> str:
+        """Compared with the first parent."""
+        return await call(differences.text, info.context.ports, self.project_name, self.record.git)
+
+    @strawberry.field(description="Its fate in every environment that it touched.")
+    def rollouts(self) -> list[EnvironmentRollout]:
+        """Loaded when asked for."""
+        return [
+            rollouts.EnvironmentRollout(environment_name=name, project_name=self.project_name, sha=self.sha)
+            for name in self.environment_names
+        ]
+
+    @strawberry.field(description="The job that made it.")
+    async def job(self, info: Info) -> Job | None:
+        """Its record, or what the commit itself tells."""
+        return await jobs.load(info, self.record.job_id, self.project_name)
+
+    @classmethod
+    def of(cls, project: str, record: CommitRecord) -> Self:
+        """From the index."""
+        git = record.git
+        return cls(
+            id=node_id("Commit", project, git.sha),
+            project_name=project,
+            record=record,
+            sha=git.sha,
+            short_sha=short(git.sha),
+            subject=git.subject,
+            message=git.message,
+            kind=record.kind,
+            environment_names=list(record.environments),
+            service_names=list(record.services),
+            author=Person.of(git.author),
+            committer=Person.of(git.committer),
+            authored_at=git.authored_at,
+            committed_at=git.committed_at,
+            signature=Signature(state=git.signature.state, key=git.signature.key),
+            parents=list(git.parents),
+        )
+
+
+@strawberry.type
+class CommitConnection(Connection[Commit]):
+    """One page of commits."""
+
+
+@strawberry.input(description="All that is given must hold.")
+class CommitFilter:
+    """See gitops.commits.CommitFilter."""
+
+    kinds: list[CommitKind] | None = strawberry.UNSET
+    environment: str | None = strawberry.UNSET
+    service: str | None = strawberry.UNSET
+    author: str | None = strawberry.UNSET
+    since: datetime | None = strawberry.UNSET
+    until: datetime | None = strawberry.UNSET
+    path: str | None = strawberry.UNSET
+    text: str | None = strawberry.UNSET
+
+    def parse(self) -> Where:
+        """As the index takes it."""
+        return Where(
+            kinds=tuple(or_none(self.kinds) or ()),
+            environment=or_none(self.environment),
+            service=or_none(self.service),
+            author=or_none(self.author),
+            since=or_none(self.since),
+            until=or_none(self.until),
+            path=or_none(self.path),
+            text=or_none(self.text),
+        )
+
+
+async def page(
+    info: Info, project: str, head: str, where: Where, first: int | None, after: str | None
+) -> CommitConnection:
+    """One page of a history, newest first; a commit's cursor is its SHA."""
+    history = info.context.ports.history
+    found, more = await call(history.commits, project, head, where, page_size(first), or_none(after))
+    nodes = [Commit.of(project, record) for record in found]
+    return CommitConnection.of(nodes, lambda node: node.sha, has_next=more)
+
+
+async def load(info: Info, project: str, revision: str | None) -> Commit | None:
+    """One commit by SHA, in a batch with others; None for what is no SHA of this history."""
+    if revision is None or Revision.PATTERN.fullmatch(revision) is None:
+        return None
+    record = await info.context.load.commit.load((project, revision))
+    return Commit.of(project, record) if record else None
+
+
+async def require(info: Info, project: str, revision: str) -> CommitRecord:
+    """One commit. Raises Refused: InvalidInput for what can be no SHA, NotFound."""
+    record = await info.context.load.commit.load((project, Revision.parse(revision)))
+    if record is None:
+        message = f"The history of project {project} has no commit {revision}: look it up with `commits`."
+        raise Refused(NotFound(message, "commit", revision))
+    return record

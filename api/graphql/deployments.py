@@ -1,0 +1,117 @@
+"""Deployments: an image put somewhere by a commit; derived from Git."""
+
+from datetime import datetime
+from typing import Self
+
+import strawberry
+
+from api.graphql import commits, environments, jobs, projects, rollouts
+from api.graphql.connections import Connection, page_size
+from api.graphql.context import Info
+from api.graphql.given import or_none
+from api.graphql.images import Image
+from api.graphql.later import Commit, Environment, Job, Project, Rollout
+from api.graphql.nodes import Node, node_id
+from api.graphql.people import Person
+from api.reading.commits import deployment
+from api.threads import call
+from gitops.commits import CommitRecord, DeploymentRecord
+
+
+@strawberry.type(description="One service, one environment, one commit.")
+class Deployment(Node):
+    """See gitops.commits.DeploymentRecord."""
+
+    project_name: strawberry.Private[str]
+    record: strawberry.Private[DeploymentRecord]
+    environment_name: str
+    service_name: str
+    image: Image
+    previous_image: Image | None
+    actor: Person
+    deployed_at: datetime
+    current: bool = strawberry.field(description="No later commit changed this service's image here.")
+
+    @strawberry.field(description="The project.")
+    async def project(self, info: Info) -> Project:
+        """Loaded when asked for."""
+        return await projects.require(info, self.project_name)
+
+    @strawberry.field(description="The environment; null when it is gone.")
+    async def environment(self, info: Info) -> Environment | None:
+        """Loaded when asked for."""
+        return await environments.load(info, self.project_name, self.environment_name)
+
+    @strawberry.field(description="The commit.")
+    def commit(self) -> Commit:
+        """Known already."""
+        return commits.Commit.of(self.project_name, self.record.commit)
+
+    @strawberry.field(description="What the cluster did with it.")
+    async def rollout(self, info: Info) -> Rollout:
+        """Loaded when asked for."""
+        return await rollouts.load(info, (self.project_name, self.environment_name, self.record.commit.git.sha))
+
+    @strawberry.field(description="The job that made the commit.")
+    async def job(self, info: Info) -> Job | None:
+        """Loaded when asked for."""
+        return await jobs.load(info, self.record.commit.job_id, self.project_name)
+
+    @classmethod
+    def of(cls, project: str, record: DeploymentRecord) -> Self:
+        """From the index."""
+        git = record.commit.git
+        return cls(
+            id=node_id("Deployment", project, record.environment, record.service, git.sha),
+            project_name=project,
+            record=record,
+            environment_name=record.environment,
+            service_name=record.service,
+            image=Image.of(record.image),
+            previous_image=Image.of(record.previous) if record.previous else None,
+            actor=Person.of(git.author),
+            deployed_at=git.committed_at,
+            current=record.current,
+        )
+
+    @property
+    def cursor(self) -> str:
+        """As History.deployments takes it."""
+        return f"{self.record.commit.git.sha}:{self.environment_name}:{self.service_name}"
+
+
+@strawberry.type
+class DeploymentConnection(Connection[Deployment]):
+    """One page of deployments."""
+
+
+async def page(
+    info: Info, project: str, head: str, environment: str, service: str | None, first: int | None, after: str | None
+) -> DeploymentConnection:
+    """One page of an environment's deployments, newest first."""
+    read = info.context.ports.history.deployments
+    found, more = await call(read, project, head, environment, or_none(service), page_size(first), or_none(after))
+    nodes = [Deployment.of(project, record) for record in found]
+    return DeploymentConnection.of(nodes, lambda node: node.cursor, has_next=more)
+
+
+async def of_commit(info: Info, project: str, record: CommitRecord, environment: str | None = None) -> list[Deployment]:
+    """What a commit deployed (in one environment)."""
+    head = await info.context.load.head.load(project)
+    current = await info.context.load.current.load((project, head.sha)) if head.sha else {}
+    changes = [change for change in record.images if environment in {None, change.environment}]
+    found = [deployment(record, change, current) for change in changes]
+    return [Deployment.of(project, model) for model in found if model]
+
+
+async def load(info: Info, project: str, environment: str, service: str, sha: str) -> Deployment | None:
+    """The deployment of one service by one commit."""
+    record = await info.context.load.commit.load((project, sha))
+    found = await of_commit(info, project, record, environment) if record else []
+    return next((one for one in found if one.service_name == service), None)
+
+
+async def standing(info: Info, project: str, head: str, environment: str, service: str) -> Deployment | None:
+    """The deployment that put the present image there."""
+    record = (await info.context.load.current.load((project, head))).get((environment, service))
+    return Deployment.of(project, record) if record else None

@@ -1,0 +1,92 @@
+"""The way in for every root field: `query`, `mutation` and `stream` authorise before a resolver runs and mark the field
+as guarded; mutations answer what stops them as members of their union. A test finds root fields made otherwise.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import wraps
+from typing import Any, TypeVar
+
+import strawberry
+
+from adapters.ports import Unreachable
+from api.graphql.context import Info
+from api.graphql.given import or_none
+from gitops.access import authorize
+from gitops.problems import Problem, Refused, Unavailable
+from jobs.admission import derived_id
+
+GUARDED = {"guarded": True}
+EVERYTHING = ""
+T = TypeVar("T")
+
+
+def query(
+    description: str, *, verb: str = "read", scope: str | None = None
+) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
+    """A root query; `scope` names the argument that holds the project (None: all of the server)."""
+
+    def decorate(resolver: Callable[..., Awaitable[Any]]) -> Any:
+        @wraps(resolver)
+        async def guarded(self: object, info: Info, **arguments: Any) -> Any:
+            authorize(info.context.actor, verb, _scope(scope, arguments))
+            return await resolver(self, info, **arguments)
+
+        return strawberry.field(guarded, description=description, metadata=GUARDED)
+
+    return decorate
+
+
+def mutation(
+    description: str, *, verb: str = "change", scope: str | None = "project"
+) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
+    """A mutation; `scope` names the field of its input that holds the project."""
+
+    def decorate(resolver: Callable[..., Awaitable[Any]]) -> Any:
+        @wraps(resolver)
+        async def guarded(self: object, info: Info, **arguments: Any) -> Any:
+            try:
+                authorize(info.context.actor, verb, _scope(scope, arguments))
+                return await resolver(self, info, **arguments)
+            except Refused as refusal:
+                return _answer(refusal.problem)
+            except Unreachable as error:
+                return _answer(_unavailable(info, error, arguments))
+
+        return strawberry.mutation(guarded, description=description, metadata=GUARDED)
+
+    return decorate
+
+
+def stream(description: str, *, scope: str | None = None) -> Callable[[Callable[..., AsyncIterator[Any]]], Any]:
+    """A subscription; `scope` as in `query`."""
+
+    def decorate(resolver: Callable[..., AsyncIterator[Any]]) -> Any:
+        @wraps(resolver)
+        async def guarded(self: object, info: Info, **arguments: Any) -> AsyncIterator[Any]:
+            authorize(info.context.actor, "read", _scope(scope, arguments))
+            async for item in resolver(self, info, **arguments):
+                yield item
+
+        return strawberry.subscription(guarded, description=description, metadata=GUARDED)
+
+    return decorate
+
+
+def _scope(scope: str | None, arguments: Mapping[str, Any]) -> str:
+    if scope is None:
+        return EVERYTHING
+    return str(arguments[scope] if scope in arguments else getattr(arguments["input"], scope))
+
+
+def _answer(problem: Problem) -> object:
+    from api.graphql import problems  # noqa: PLC0415 - problems know jobs, whose root fields are made here
+
+    return problems.of(problem)
+
+
+def _unavailable(info: Info, error: Unreachable, arguments: Mapping[str, Any]) -> Unavailable:
+    """With an idempotency key the change may have been accepted, and its id is known all the same."""
+    key = or_none(getattr(arguments.get("input"), "idempotency_key", None))
+    job_id = derived_id(info.context.actor, key) if key is not None else None
+    again = "ask again with the same idempotency key" if key is not None else "try again"
+    return Unavailable(f"{error}: {again}.", error.component, job_id)

@@ -1,0 +1,226 @@
+"""Jobs: the record of one change being carried out."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Self
+
+import strawberry
+
+from adapters.records import JobFilter as Where
+from adapters.records import JobPage, JobRecord, JobState, Step
+from api.graphql import commits, deployments, environments, problems, projects
+from api.graphql.connections import Connection, page_size
+from api.graphql.context import Info
+from api.graphql.given import or_none
+from api.graphql.guards import query
+from api.graphql.later import Commit, Deployment, Environment, Problem, Project
+from api.graphql.logs import LogConnection
+from api.graphql.nodes import JOB_PREFIX, Node
+from api.graphql.people import Person
+from api.reading import jobs as reading
+from api.threads import call
+from gitops.changes import JobKind
+from gitops.problems import invalid
+
+LOG_PAGE = 100
+
+
+@strawberry.type(description="One part of a job.")
+class JobStep:
+    """See adapters.records.Step."""
+
+    name: str
+    state: JobState
+    message: str | None = strawberry.field(description="What it waits for or did.")
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, model: Step) -> Self:
+        """From the record."""
+        return cls(
+            name=model.name,
+            state=model.state,
+            message=model.message,
+            started_at=model.started_at,
+            finished_at=model.finished_at,
+        )
+
+
+@strawberry.type(description="One change being carried out; its id is the commit's Job-Id.")
+class Job(Node):
+    """See adapters.records.JobRecord."""
+
+    record: strawberry.Private[JobRecord]
+    kind: JobKind
+    state: JobState
+    summary: str = strawberry.field(description="The commit subject, or what it will be.")
+    project_name: str
+    environment_name: str | None
+    service_names: list[str]
+    actor: Person
+    reason: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    attempts: int
+    steps: list[JobStep]
+    no_change: bool = strawberry.field(description="SUCCEEDED without a commit: the head already was as asked.")
+
+    @strawberry.field(description="The project; null when there is none (yet).")
+    async def project(self, info: Info) -> Project | None:
+        """Loaded when asked for."""
+        return await projects.load(info, self.project_name)
+
+    @strawberry.field(description="The environment; null when there is none (yet), or the job is about none.")
+    async def environment(self, info: Info) -> Environment | None:
+        """Loaded when asked for."""
+        return await environments.load(info, self.project_name, self.environment_name)
+
+    @strawberry.field(description="How many unfinished jobs of the project stand before it; null once it has begun.")
+    async def queue_position(self, info: Info) -> int | None:
+        """Loaded when asked for."""
+        if self.state is not JobState.QUEUED:
+            return None
+        unfinished = await info.context.load.unfinished.load(self.project_name)
+        ids = [job.id for job in unfinished or ()]
+        return ids.index(self.record.id) if self.record.id in ids else None
+
+    @strawberry.field(description="What it became.")
+    async def commit(self, info: Info) -> Commit | None:
+        """Loaded when asked for."""
+        return await commits.load(info, self.project_name, self.record.commit)
+
+    @strawberry.field(description="What its commit deployed.")
+    async def deployments(self, info: Info) -> list[Deployment]:
+        """Loaded when asked for."""
+        sha = self.record.commit
+        found = await info.context.load.commit.load((self.project_name, sha)) if sha else None
+        return await deployments.of_commit(info, self.project_name, found) if found else []
+
+    @strawberry.field(description="What ended it.")
+    def error(self) -> Problem | None:
+        """Known already."""
+        return problems.of(self.record.problem) if self.record.problem else None
+
+    @strawberry.field(description="The job that this one tries again.")
+    async def retry_of(self, info: Info) -> "Job | None":
+        """Loaded when asked for."""
+        return await load(info, self.record.retry_of, self.project_name)
+
+    @strawberry.field(description="The newer job that made this one needless; builds only.")
+    async def superseded_by(self) -> "Job | None":
+        """No change is ever superseded."""
+        return None
+
+    @strawberry.field(description="What it said, oldest first.")
+    async def log(
+        self, info: Info, first: int | None = LOG_PAGE, after: str | None = strawberry.UNSET
+    ) -> LogConnection:
+        """Read when asked for."""
+        size = page_size(first, LOG_PAGE)
+        return LogConnection.of(await call(info.context.ports.events.log, self.record.id, size, or_none(after)))
+
+    @classmethod
+    def of(cls, record: JobRecord) -> Self:
+        """From the ledger, or from an event."""
+        return cls(
+            id=strawberry.ID(record.id),
+            record=record,
+            kind=record.kind,
+            state=record.state,
+            summary=record.summary,
+            project_name=record.project,
+            environment_name=record.environments[0] if record.environments else None,
+            service_names=list(record.services),
+            actor=Person.of(record.actor),
+            reason=record.reason,
+            created_at=record.created_at,
+            started_at=record.started_at,
+            finished_at=record.finished_at,
+            attempts=record.attempts,
+            steps=[JobStep.of(step) for step in record.steps],
+            no_change=record.no_change,
+        )
+
+
+@strawberry.type
+class JobConnection(Connection[Job]):
+    """One page of jobs."""
+
+
+@strawberry.input(description="All that is given must hold.")
+class JobFilter:
+    """See adapters.records.JobFilter."""
+
+    states: list[JobState] | None = strawberry.UNSET
+    kinds: list[JobKind] | None = strawberry.UNSET
+    project: str | None = strawberry.UNSET
+    environment: str | None = strawberry.UNSET
+    service: str | None = strawberry.UNSET
+    actor: str | None = strawberry.UNSET
+
+    def parse(self) -> Where:
+        """As the ledger takes it."""
+        return Where(
+            states=tuple(or_none(self.states) or ()),
+            kinds=tuple(or_none(self.kinds) or ()),
+            project=or_none(self.project),
+            environment=or_none(self.environment),
+            service=or_none(self.service),
+            actor=or_none(self.actor),
+        )
+
+
+@strawberry.type
+class JobQuery:
+    """Root fields."""
+
+    @query("A job by its id; without a record, what the commit tells that carries it.")
+    async def job(self, info: Info, id: strawberry.ID) -> Job | None:  # noqa: A002 - the contract's name
+        """See the contract."""
+        if not id.startswith(JOB_PREFIX):
+            raise invalid("id", f"{id[:60]!r} is no job id: those begin with {JOB_PREFIX}.")
+        return await load(info, id)
+
+    @query("Jobs of all projects, newest first.")
+    async def jobs(
+        self,
+        info: Info,
+        filter: JobFilter | None = strawberry.UNSET,  # noqa: A002 - the contract's name
+        first: int | None = 20,
+        after: str | None = strawberry.UNSET,
+    ) -> JobConnection:
+        """See the contract."""
+        return await page(info, parse(filter), first, after)
+
+
+def parse(filter_: JobFilter | None) -> Where:
+    """A filter, or none."""
+    given = or_none(filter_)
+    return given.parse() if given else Where()
+
+
+async def page(info: Info, where: Where, first: int | None, after: str | None) -> JobConnection:
+    """One page of jobs, newest first; a job's cursor is its id. Raises Unreachable('redis')."""
+    found = await call(info.context.ports.ledger.page, where, page_size(first), or_none(after))
+    return _connection(found)
+
+
+async def page_of_project(
+    info: Info, project: str, filter_: JobFilter | None, first: int | None, after: str | None
+) -> JobConnection | None:
+    """One page of a project's jobs; None when Redis is away."""
+    where, size = replace(parse(filter_), project=project), page_size(first)
+    found = await call(reading.page_of_project, info.context.ports, where, size, or_none(after))
+    return _connection(found) if found else None
+
+
+def _connection(found: JobPage) -> JobConnection:
+    return JobConnection.of([Job.of(record) for record in found.jobs], lambda node: node.id, has_next=found.has_next)
+
+
+async def load(info: Info, job_id: str | None, project: str | None = None) -> Job | None:
+    """One job, in a batch with others."""
+    record = await info.context.load.job.load((job_id, project)) if job_id else None
+    return Job.of(record) if record else None

@@ -1,0 +1,189 @@
+"""What can stop a change, as union members and as Job.error."""
+
+from typing import Annotated
+
+import strawberry
+
+from api.graphql import jobs
+from api.graphql.context import Info
+from api.graphql.later import Job
+from gitops import problems as domain
+from gitops.problems import ConflictCode
+
+
+@strawberry.interface(description="What stopped a change.")
+class Problem:
+    """Every member of a result union that is no success."""
+
+    message: str = strawberry.field(description="For a person: what failed, on what, what to do next.")
+
+
+@strawberry.type(description="One wrong part of an input.")
+class FieldError:
+    """See gitops.problems."""
+
+    path: list[str]
+    message: str
+
+
+@strawberry.type(description="The request itself is malformed; sent again unchanged it can never work.")
+class InvalidInput(Problem):
+    """See gitops.problems."""
+
+    errors: list[FieldError]
+
+
+@strawberry.type(description="A file in the repository cannot be read.")
+class InvalidRepository(Problem):
+    """See gitops.problems."""
+
+    path: str
+    line: int | None
+    column: int | None
+    commit_sha: str | None
+
+    @classmethod
+    def of(cls, model: domain.InvalidRepository) -> "InvalidRepository":
+        """From the domain's."""
+        return cls(
+            message=model.message,
+            path=model.path,
+            line=model.line,
+            column=model.column,
+            commit_sha=model.commit_sha,
+        )
+
+
+@strawberry.type(description="What the change is about does not exist.")
+class NotFound(Problem):
+    """See gitops.problems."""
+
+    what: str
+    name: str
+
+
+@strawberry.type(description="What the change would make exists already.")
+class AlreadyExists(Problem):
+    """See gitops.problems."""
+
+    what: str
+    name: str
+
+
+@strawberry.type(description="Who asks may not do this.")
+class PermissionDenied(Problem):
+    """See gitops.problems."""
+
+    required: str
+
+
+@strawberry.type(description="Two wishes cannot both be carried out.")
+class Conflict(Problem):
+    """See gitops.problems."""
+
+    code: ConflictCode
+    head: str | None
+    paths: list[str]
+    commits: list[str]
+    job_id: strawberry.Private[str | None]
+
+    @strawberry.field(description="The job that stands in the way, if one does.")
+    async def job(self, info: Info) -> Job | None:
+        """Loaded when asked for."""
+        return await jobs.load(info, self.job_id)
+
+
+@strawberry.type(description="A component does not answer now.")
+class Unavailable(Problem):
+    """See gitops.problems."""
+
+    component: str
+    job_id: strawberry.ID | None = strawberry.field(
+        description="The change may have been accepted under this id; ask again with it."
+    )
+
+
+@strawberry.type(description="A bound is reached.")
+class RateLimited(Problem):
+    """See gitops.problems."""
+
+    retry_after_seconds: float
+
+
+@strawberry.type(description="Helm refused the values; the message is the chart's own.")
+class RenderFailed(Problem):
+    """See gitops.problems."""
+
+    environment_name: str
+
+
+@strawberry.type(description="Anything else that ended a job.")
+class JobFailure(Problem):
+    """See gitops.problems."""
+
+    step: str | None
+
+
+def of(model: domain.Problem) -> Problem:  # noqa: PLR0911 - one return a kind
+    """The GraphQL type of a domain problem."""
+    match model:
+        case domain.InvalidInput():
+            errors = [FieldError(path=list(error.path), message=error.message) for error in model.errors]
+            return InvalidInput(message=model.message, errors=errors)
+        case domain.InvalidRepository():
+            return InvalidRepository.of(model)
+        case domain.NotFound():
+            return NotFound(message=model.message, what=model.what, name=model.name)
+        case domain.AlreadyExists():
+            return AlreadyExists(message=model.message, what=model.what, name=model.name)
+        case domain.PermissionDenied():
+            return PermissionDenied(message=model.message, required=model.required)
+        case domain.Conflict():
+            return _conflict(model)
+        case domain.Unavailable():
+            job_id = strawberry.ID(model.job_id) if model.job_id else None
+            return Unavailable(message=model.message, component=model.component, job_id=job_id)
+        case domain.RateLimited():
+            return RateLimited(message=model.message, retry_after_seconds=model.retry_after_seconds)
+        case domain.RenderFailed():
+            return RenderFailed(message=model.message, environment_name=model.environment_name)
+        case domain.JobFailure():
+            return JobFailure(message=model.message, step=model.step)
+
+
+def _conflict(model: domain.Conflict) -> Conflict:
+    return Conflict(
+        message=model.message,
+        code=model.code,
+        head=model.head,
+        paths=list(model.paths),
+        commits=list(model.commits),
+        job_id=model.job_id,
+    )
+
+
+TYPES = (
+    InvalidInput,
+    InvalidRepository,
+    NotFound,
+    AlreadyExists,
+    PermissionDenied,
+    Conflict,
+    Unavailable,
+    RateLimited,
+    RenderFailed,
+    JobFailure,
+)
+
+JobResult = Annotated[
+    Job
+    | InvalidInput
+    | InvalidRepository
+    | NotFound
+    | AlreadyExists
+    | PermissionDenied
+    | Conflict
+    | Unavailable
+    | RateLimited,
+    strawberry.union("JobResult", description="The queued job, or what stopped the change."),
+]

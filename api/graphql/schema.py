@@ -1,0 +1,48 @@
+"""The schema, put together. `python -m api.graphql.schema` prints it, in an order that does not depend on anything."""
+
+import sys
+
+import strawberry
+from graphql import GraphQLSchema, lexicographic_sort_schema, print_schema
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+
+from api.graphql import announced, problems
+from api.graphql.environments import EnvironmentQuery
+from api.graphql.jobs import JobQuery
+from api.graphql.node_query import NodeQuery
+from api.graphql.projects import ProjectQuery
+from api.graphql.rollouts import RolloutSubscription
+from api.graphql.scalars import SCALARS
+from api.graphql.server import ServerQuery
+from api.graphql.statuses import StatusSubscription
+from api.graphql.tokens import TokenMutation, TokenQuery
+
+QUERIES = (NodeQuery, TokenQuery, ServerQuery, ProjectQuery, EnvironmentQuery, JobQuery)
+MUTATIONS = (TokenMutation,)
+SUBSCRIPTIONS = (RolloutSubscription, StatusSubscription)
+
+
+def build() -> strawberry.Schema:
+    """The schema as Strawberry knows it."""
+    return strawberry.Schema(
+        query=merge_types("Query", QUERIES),
+        mutation=merge_types("Mutation", MUTATIONS),
+        subscription=merge_types("Subscription", SUBSCRIPTIONS),
+        types=[*problems.TYPES, *announced.TYPES],
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+
+
+def executable() -> GraphQLSchema:
+    """The schema as graphql-core executes it."""
+    return build()._schema  # noqa: SLF001 - Strawberry offers no other way to it
+
+
+def render() -> str:
+    """The schema as text, sorted."""
+    return print_schema(lexicographic_sort_schema(executable())) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

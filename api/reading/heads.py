@@ -1,0 +1,91 @@
+"""Which commit each project is read at: the head that Redis records if our mirror holds it, else what a fetch brings."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, TimeoutError as NotInTime
+
+from adapters.ports import Unreachable
+from adapters.wiring import Ports
+from gitops.problems import NotFound, Refused
+from jobs.heads import Head, holds
+
+WAIT_SECONDS = 5.0
+
+
+class Flights:
+    """Fetches, at most one per project at a time: whoever comes meanwhile shares its answer."""
+
+    def __init__(self, ports: Ports, wait_seconds: float = WAIT_SECONDS) -> None:
+        self._ports = ports
+        self._wait_seconds = wait_seconds
+        self._lock = threading.Lock()
+        self._running: dict[str, Future[Head]] = {}
+
+    def fetch(self, project: str) -> Head:
+        """The head after a fetch; the mirror's last knowledge, stale, when the host does not answer in time."""
+        with self._lock:
+            flight = self._running.get(project) or self._start(project)
+        try:
+            return flight.result(self._wait_seconds)
+        except (NotInTime, Unreachable):
+            return Head(self._ports.repositories.head(project), stale=True)
+
+    def _start(self, project: str) -> Future[Head]:
+        flight = self._running[project] = Future[Head]()
+        threading.Thread(target=self._fly, args=(project, flight), daemon=True, name=f"fetch-{project}").start()
+        return flight
+
+    def _fly(self, project: str, flight: Future[Head]) -> None:
+        try:
+            flight.set_result(self._fetched(project))
+        except Exception as error:  # noqa: BLE001 - raised again where the answer is awaited
+            flight.set_exception(error)
+        finally:
+            with self._lock:
+                del self._running[project]
+
+    def _fetched(self, project: str) -> Head:
+        try:
+            return Head(self._ports.repositories.fetch(project))
+        except Refused as refusal:
+            if isinstance(refusal.problem, NotFound):
+                return Head(None)
+            raise
+
+
+def heads_of(ports: Ports, flights: Flights, projects: Sequence[str]) -> list[Head]:
+    """The head of each project to read at, in order; one question to Redis, and one to the Git host for the rest."""
+    recorded = _recorded(ports, projects)
+    unknown = [project for project in projects if project not in recorded]
+    asked = _asked(ports, unknown) if unknown else {}
+    return [_readable(ports, flights, project, recorded.get(project), asked) for project in projects]
+
+
+def head_of(ports: Ports, flights: Flights, project: str) -> Head:
+    """See heads_of."""
+    return heads_of(ports, flights, [project])[0]
+
+
+def _recorded(ports: Ports, projects: Sequence[str]) -> Mapping[str, str]:
+    try:
+        return ports.events.heads(projects)
+    except Unreachable:
+        return {}
+
+
+def _asked(ports: Ports, projects: Sequence[str]) -> Mapping[str, str] | None:
+    try:
+        return ports.githost.heads(projects)
+    except Unreachable:
+        return None
+
+
+def _readable(
+    ports: Ports, flights: Flights, project: str, recorded: str | None, asked: Mapping[str, str] | None
+) -> Head:
+    if recorded is None and asked is None:
+        return Head(ports.repositories.head(project), stale=True)
+    wanted = recorded or (asked or {}).get(project)
+    if wanted is None:
+        return Head(None)
+    return Head(wanted) if holds(ports, project, wanted) else flights.fetch(project)

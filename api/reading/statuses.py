@@ -1,0 +1,50 @@
+"""What the cluster said last of environments, and how far that can be believed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from adapters.ports import Unreachable
+from adapters.wiring import Ports
+from gitops.rollouts import HealthStatus, Observation
+
+SILENCE = timedelta(minutes=3)
+"""An observer that has not looked for longer is not believed."""
+_WORST_LAST = (
+    HealthStatus.HEALTHY,
+    HealthStatus.UNKNOWN,
+    HealthStatus.SUSPENDED,
+    HealthStatus.PROGRESSING,
+    HealthStatus.MISSING,
+    HealthStatus.DEGRADED,
+)
+
+
+@dataclass(frozen=True)
+class StatusView:
+    """The last observation of an environment; None: nothing was observed, or Redis is away."""
+
+    observation: Observation | None
+    stale: bool
+
+
+def statuses_of(ports: Ports, keys: Sequence[tuple[str, str]]) -> list[StatusView]:
+    """The status of each (project, environment), in order, by two reads of Redis."""
+    try:
+        found, stale = ports.statuses.status(keys), silent(ports)
+    except Unreachable:
+        return [StatusView(None, stale=True) for _ in keys]
+    return [StatusView(found.get(key), stale) for key in keys]
+
+
+def silent(ports: Ports) -> bool:
+    """Whether the observer has not looked at the delivery for longer than it should. Raises Unreachable('redis')."""
+    alive = ports.statuses.alive()
+    return alive is None or datetime.now(UTC) - alive > SILENCE
+
+
+def service_health(view: StatusView, service: str) -> HealthStatus:
+    """The worst health among the service's own resources; UNKNOWN when none was seen."""
+    seen = view.observation.resources if view.observation else ()
+    own = [resource.health for resource in seen if resource.service == service]
+    return max(own, key=_WORST_LAST.index, default=HealthStatus.UNKNOWN)
