@@ -26,6 +26,7 @@ from adapters.records import (
     Seal,
 )
 from gitops.commits import CommitFilter, CommitRecord, DeploymentRecord, GitCommit
+from gitops.history import FileChange
 from gitops.rollouts import Observation
 from gitops.tree import Tree
 
@@ -143,6 +144,16 @@ class History(Protocol):
         """(environment, service) → newest commit that changed that service there (base changes count for every
         environment); (environment, '') → newest commit that touched the environment at all (its folder or base/);
         (environment, '+') → the commit that created its folder: its identity."""
+        ...
+
+    def changes(self, project: str, sha: str) -> Sequence[FileChange]:
+        """What a commit changed against its first parent, key by key, in the YAML files of ours that can be read, by
+        path. Raises MissingCommit."""
+        ...
+
+    def diff(self, project: str, sha: str) -> str:
+        """Unified text of the whole commit against its first parent, cut after 1 MiB with a last line that says so.
+        Raises MissingCommit."""
         ...
 
 

@@ -1,0 +1,117 @@
+"""What commits did, from an SQLite index beside the mirrors: see ports.History. Deleting it costs the time to index."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from sqlite3 import Connection
+from typing import TypeVar
+
+from adapters.history_index import Indexer
+from adapters.history_queries import (
+    current_deployments,
+    find_landed,
+    find_revisions,
+    newest_commits,
+    number_of,
+    select_commits,
+    select_deployments,
+)
+from adapters.history_store import IndexLost, Store
+from adapters.history_walk import Mirror, commit_at, content_at, difference
+from gitops.commits import CommitFilter, CommitRecord, DeploymentRecord
+from gitops.history import FileChange, value_changes
+
+MAX_DIFF_BYTES = 1024 * 1024
+_TRIES = 5
+
+Answer = TypeVar("Answer")
+
+
+class SqliteHistory:
+    """ports.History over bare mirrors. Any number of threads and processes may share `root`."""
+
+    def __init__(self, root: Path, mirror: Mirror) -> None:
+        self._root = root
+        self._mirror = mirror
+        self._guard = threading.Lock()
+        self._indexes: dict[str, tuple[Store, Indexer, threading.Lock]] = {}
+
+    def commits(
+        self, project: str, head: str, where: CommitFilter, first: int, after: str | None
+    ) -> tuple[Sequence[CommitRecord], bool]:
+        """See ports.History."""
+        return self._ask(project, head, lambda index, at: select_commits(index, at, where, first, after))
+
+    def find(self, project: str, head: str, revisions: Sequence[str]) -> Mapping[str, CommitRecord]:
+        """See ports.History."""
+        return self._ask(project, head, lambda index, at: find_revisions(index, at, revisions))
+
+    def landed(self, project: str, head: str, job_ids: Sequence[str]) -> Mapping[str, CommitRecord]:
+        """See ports.History."""
+        return self._ask(project, head, lambda index, at: find_landed(index, at, job_ids))
+
+    def deployments(  # noqa: PLR0917 - the port says so
+        self, project: str, head: str, environment: str | None, service: str | None, first: int, after: str | None
+    ) -> tuple[Sequence[DeploymentRecord], bool]:
+        """See ports.History."""
+        return self._ask(
+            project, head, lambda index, at: select_deployments(index, at, environment, service, first, after)
+        )
+
+    def current(self, project: str, head: str) -> Mapping[tuple[str, str], DeploymentRecord]:
+        """See ports.History."""
+        return self._ask(project, head, current_deployments)
+
+    def newest(self, project: str, head: str) -> Mapping[tuple[str, str], CommitRecord]:
+        """See ports.History."""
+        return self._ask(project, head, newest_commits)
+
+    def changes(self, project: str, sha: str) -> Sequence[FileChange]:
+        """See ports.History."""
+        repository = self._mirror.objects(project)
+        commit = commit_at(repository, sha)
+        before = commit_at(repository, str(commit.parent_ids[0])).tree if commit.parent_ids else None
+        paths = {delta.new_file.raw_path.decode("utf-8", "replace") for delta in difference(repository, commit).deltas}
+        found: list[FileChange] = []
+        for path in sorted(paths):
+            old, new = (content_at(repository, tree, path) for tree in (before, commit.tree))
+            found.extend(value_changes(path, old, new))
+        return found
+
+    def diff(self, project: str, sha: str) -> str:
+        """See ports.History."""
+        repository = self._mirror.objects(project)
+        parts: list[bytes] = []
+        size = 0
+        for patch in difference(repository, commit_at(repository, sha), context_lines=3):
+            data = b"" if patch is None else patch.data
+            parts.append(data)
+            size += len(data)
+            if size > MAX_DIFF_BYTES:
+                cut = b"".join(parts)[:MAX_DIFF_BYTES].decode("utf-8", "ignore")
+                return f"{cut}\n… the rest is left out: the difference is larger than {MAX_DIFF_BYTES // 1024} KiB\n"
+        return b"".join(parts).decode("utf-8", "replace")
+
+    def _ask(self, project: str, head: str, question: Callable[[Connection, int], Answer]) -> Answer:
+        """Put a question at the number of `head`, which is indexed first when it is not yet."""
+        commit_at(self._mirror.objects(project), head)
+        store, indexer, growing = self._index(project)
+        for _ in range(_TRIES):
+            try:
+                with store.reading() as connection:
+                    number = number_of(connection, head)
+                    if number is not None:
+                        return question(connection, number)
+                with growing:
+                    indexer.grow(head)
+            except IndexLost:
+                continue
+        raise IndexLost(f"the index of {project} broke {_TRIES} times: look at its disk")
+
+    def _index(self, project: str) -> tuple[Store, Indexer, threading.Lock]:
+        with self._guard:
+            present = self._indexes.get(project)
+            if present is None:
+                store = Store(self._root, project)
+                present = self._indexes[project] = (store, Indexer(store, self._mirror, project), threading.Lock())
+            return present
