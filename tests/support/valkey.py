@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +26,8 @@ class ValkeyServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        # The kernel ends a child with the *thread* that started it, so that thread must live as long as the server.
+        self._starter = ThreadPoolExecutor(1)
         self.port = _free_port()
         self.url = f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
 
@@ -32,13 +35,7 @@ class ValkeyServer:
         """Start on the folder as it is, and wait until it answers."""
         configuration = self._folder / "valkey.conf"
         configuration.write_text(_configuration(self.port, self._folder))
-        with (self._folder / "valkey.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [get_binary_path(), str(configuration)],
-                stdout=log,
-                stderr=log,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509
-            )
+        self._process = self._starter.submit(self._spawn, configuration).result()
         self._await_answer()
 
     def kill(self) -> None:
@@ -52,6 +49,16 @@ class ValkeyServer:
         """Kill it if it runs, and start it on the same folder."""
         self.kill()
         self.start()
+
+    def close(self) -> None:
+        """End it for good."""
+        self.kill()
+        self._starter.shutdown()
+
+    def _spawn(self, configuration: Path) -> subprocess.Popen[bytes]:
+        command = [get_binary_path(), str(configuration)]
+        with (self._folder / "valkey.log").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_die_with_parent)  # noqa: PLW1509
 
     def _await_answer(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -73,11 +80,11 @@ def valkey_server() -> Iterator[ValkeyServer]:
     """A running server with an empty folder; ends with the block."""
     with tempfile.TemporaryDirectory(prefix="lucity-valkey-") as folder:
         server = ValkeyServer(Path(folder))
-        server.start()
         try:
+            server.start()
             yield server
         finally:
-            server.kill()
+            server.close()
 
 
 def _free_port() -> int:
