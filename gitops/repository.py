@@ -6,7 +6,7 @@ What was read is kept by the bytes it was read from.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from gitops.caching import SizedCache
@@ -23,6 +23,7 @@ from gitops.layout import (
 from gitops.names import EnvironmentName
 from gitops.problems import InvalidRepository, Refused
 from gitops.services import DeployedService, Service, deployed_services, image_of, services_of
+from gitops.times import parse_time
 from gitops.tree import Tree
 from gitops.values import Values, merge, table
 from gitops.yamltext import Document, parse
@@ -202,11 +203,10 @@ def _moment(
     if value is None or document is None:
         return None, ()
     try:
-        moment = datetime.fromisoformat(str(value))
+        return parse_time(str(value)), ()
     except ValueError:
         line = document.line_of(("expiresAt",))
         return None, (InvalidRepository(f"{path}:{line}: expiresAt is no RFC 3339 time", path, line),)
-    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC), ()
 
 
 def _strangers(tree: Tree) -> Iterator[InvalidRepository]:

@@ -88,7 +88,7 @@ def parse_key(text: str) -> Key:
 
 
 def render_key(key: Key) -> str:
-    """The text that parse_key reads; segments with spaces, commas or quotes are quoted too, so that keys can be listed."""
+    """The text that parse_key reads; segments with spaces, commas or quotes are quoted too: keys stand in lists."""
     return ".".join(
         segment if _BARE.fullmatch(segment) else json.dumps(segment, ensure_ascii=not segment.isprintable())
         for segment in key

@@ -1,5 +1,4 @@
-"""YAML text → nodes that know where they stand in it. Values mean what Helm's parser (Go's yaml.v2, by way of JSON)
-makes of them.
+"""YAML text → nodes that know where they stand in it; values mean what Helm makes of them (Go's yaml.v2, then JSON).
 
 Refuses, with line and column, what cannot be edited or read safely: several documents, anchors and aliases, merge
 keys, foreign tags, duplicate or complex keys, too large, too deep.

@@ -1,0 +1,60 @@
+"""Every kind of change, one frozen dataclass each: a pure function from a tree to writes and a message.
+
+Nothing here reads files, Git or Redis; the name of a class is what records call it by, so it never changes.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from gitops.changes import Change
+from gitops.operations.charts import UpgradeChart
+from gitops.operations.configuration import Scale, SetVariables, VariableSetting
+from gitops.operations.delivery import SyncEnvironment
+from gitops.operations.deployments import Deploy, Restart, ServiceImage
+from gitops.operations.environments import CreateEnvironment, DeleteEnvironment
+from gitops.operations.projects import CreateProject, DeleteProject
+from gitops.operations.promotions import Promote
+from gitops.operations.services import AddService, RemoveService, UpdateService
+from gitops.operations.values import SetValues, ValueSetting
+
+_KINDS: Final[tuple[type[Change], ...]] = (
+    CreateProject,
+    DeleteProject,
+    CreateEnvironment,
+    DeleteEnvironment,
+    AddService,
+    UpdateService,
+    RemoveService,
+    Deploy,
+    Restart,
+    Promote,
+    Scale,
+    SetVariables,
+    SetValues,
+    UpgradeChart,
+    SyncEnvironment,
+)
+CHANGES: Final[Mapping[str, type[Change]]] = {kind.__name__: kind for kind in _KINDS}
+"""Class name → class, to read changes back from their records."""
+
+__all__ = [
+    "CHANGES",
+    "AddService",
+    "CreateEnvironment",
+    "CreateProject",
+    "DeleteEnvironment",
+    "DeleteProject",
+    "Deploy",
+    "Promote",
+    "RemoveService",
+    "Restart",
+    "Scale",
+    "ServiceImage",
+    "SetValues",
+    "SetVariables",
+    "SyncEnvironment",
+    "UpdateService",
+    "UpgradeChart",
+    "ValueSetting",
+    "VariableSetting",
+]

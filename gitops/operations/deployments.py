@@ -1,0 +1,166 @@
+"""Putting images into environments, and starting what runs there anew."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gitops.changes import Context, Draft, JobKind, Ref
+from gitops.commits import Image
+from gitops.layout import BASE_VALUES, environment_folder, environment_values
+from gitops.messages import SERVICE
+from gitops.names import Digest, Tag
+from gitops.operations.checks import (
+    Checks,
+    base_services,
+    changed,
+    need_services,
+    open_environment,
+    open_project,
+    repository_of,
+)
+from gitops.operations.images import image_draft, image_edits, named, news_of, service_values
+from gitops.repository import SERVICES, effective_values
+from gitops.subjects import MAX_NAMED, Action, Subject, render_subject
+from gitops.times import rfc3339
+from gitops.tree import Tree
+from gitops.values import Values
+from gitops.yamltext import edit
+
+
+@dataclass(frozen=True)
+class ServiceImage:
+    """Which image of a service: its tag, and its digest where it is known."""
+
+    service: str
+    tag: str
+    digest: str | None = None
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """Run these images in an environment; one commit for all of them."""
+
+    KIND: ClassVar[JobKind] = JobKind.DEPLOY
+    project: str
+    environment: str
+    images: tuple[ServiceImage, ...]
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """See Change."""
+        return (self.environment,)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """See Change."""
+        return tuple(sorted(image.service for image in self.images))
+
+    @property
+    def needs(self) -> tuple[Ref, ...]:
+        """See Change."""
+        return (Ref("environment", self.environment), *(Ref("service", name) for name in self.services))
+
+    creates: ClassVar[tuple[Ref, ...]] = ()
+    deletes: ClassVar[tuple[Ref, ...]] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """See Change."""
+        return (environment_folder(self.environment), BASE_VALUES)
+
+    def validate(self) -> None:
+        """Raise Refused(InvalidInput) with every field that is wrong."""
+        checks = Checks()
+        checks.project(self.project)
+        checks.environment(self.environment)
+        checks.services([image.service for image in self.images], least=1, inside="service")
+        for index, image in enumerate(self.images):
+            checks.parse(Tag.parse, image.tag, "services", str(index), "tag")
+            if image.digest is not None:
+                checks.parse(Digest.parse, image.digest, "services", str(index), "digest")
+        checks.finish()
+
+    def summary(self) -> str:
+        """See Change."""
+        images = {each.service: Image("", each.tag, each.digest) for each in self.images}
+        return render_subject(self._subject(images))
+
+    def apply(self, tree: Tree, context: Context) -> Draft:  # noqa: ARG002 - the same for every change
+        """See Change."""
+        self.validate()
+        open_project(tree, self.project)
+        data = open_environment(tree, self.environment)
+        services = base_services(tree)
+        need_services(services, self.services)
+        present = effective_values(tree, self.environment)
+        asked = {each.service: _image(each, present) for each in sorted(self.images, key=lambda each: each.service)}
+        path = environment_values(self.environment)
+        edited = edit(data, path, *image_edits(asked, services))
+        news = news_of(asked, present) or asked
+        return image_draft(self._subject(news), news, changed(tree, {path: edited}))
+
+    def _subject(self, images: Mapping[str, Image]) -> Subject:
+        return Subject(Action.DEPLOY, self.environment, images=named(images))
+
+
+@dataclass(frozen=True)
+class Restart:
+    """Start the pods of services anew, one after the other as Kubernetes rolls them."""
+
+    KIND: ClassVar[JobKind] = JobKind.RESTART
+    project: str
+    environment: str
+    names: tuple[str, ...]
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """See Change."""
+        return (self.environment,)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """See Change."""
+        return tuple(sorted(self.names))
+
+    @property
+    def needs(self) -> tuple[Ref, ...]:
+        """See Change."""
+        return (Ref("environment", self.environment), *(Ref("service", name) for name in self.services))
+
+    creates: ClassVar[tuple[Ref, ...]] = ()
+    deletes: ClassVar[tuple[Ref, ...]] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """See Change."""
+        return (environment_folder(self.environment), BASE_VALUES)
+
+    def validate(self) -> None:
+        """Raise Refused(InvalidInput) with every field that is wrong."""
+        checks = Checks()
+        checks.project(self.project)
+        checks.environment(self.environment)
+        checks.services(self.names, least=1)
+        checks.finish()
+
+    def summary(self) -> str:
+        """See Change."""
+        return render_subject(Subject(Action.RESTART, self.environment, tuple((name, "") for name in self.services)))
+
+    def apply(self, tree: Tree, context: Context) -> Draft:
+        """See Change."""
+        self.validate()
+        open_project(tree, self.project)
+        data = open_environment(tree, self.environment)
+        need_services(base_services(tree), self.services)
+        path = environment_values(self.environment)
+        moment = rfc3339(context.now)
+        edited = edit(data, path, [((*SERVICES, name, "restartedAt"), moment) for name in self.services])
+        body = self.services if len(self.services) > MAX_NAMED else ()
+        trailers = tuple((SERVICE, name) for name in self.services)
+        return Draft(self.summary(), changed(tree, {path: edited}), body, trailers)
+
+
+def _image(asked: ServiceImage, present: Values) -> Image:
+    repository = repository_of(service_values(present, asked.service), asked.service)
+    return Image(repository, asked.tag, asked.digest)
