@@ -62,7 +62,7 @@ def load_change(text: str) -> Change:
     kind = CHANGES.get(plain.get(TAG))
     if kind is None:
         raise ValueError(f"{plain.get(TAG)!r} is no change that this version knows: a newer Lucity admitted it")
-    return cast("Change", structure(kind, plain))
+    return structure(kind, plain)
 
 
 def _text(plain: object) -> str:

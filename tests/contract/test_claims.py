@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from adapters.ports import StaleClaim
-from adapters.records import RECORD_VERSION, Claim, ClaimMode, JobRecord, JobState, Outcome, Seal, Step
+from adapters.records import Claim, ClaimMode, JobRecord, JobState, Outcome, Seal, Step
 from gitops.changes import JobKind
-from gitops.problems import Conflict, ConflictCode, JobFailure, Refused
+from gitops.problems import Conflict, ConflictCode, JobFailure
 from tests.support.redis_ports import RedisPorts, a_job, redis_ports, until
 from tests.support.valkey import ValkeyServer, valkey_server
 
@@ -30,7 +30,7 @@ def redis(server: ValkeyServer) -> Iterator[RedisPorts]:
 
 
 @pytest.fixture
-def hasty(server: ValkeyServer, redis: RedisPorts) -> Iterator[RedisPorts]:
+def hasty(server: ValkeyServer) -> Iterator[RedisPorts]:
     """The same Redis for a process whose claims expire at once."""
     ports = redis_ports(server.url, lease_seconds=0.05, push_timeout_seconds=0.05)
     yield ports
@@ -39,15 +39,6 @@ def hasty(server: ValkeyServer, redis: RedisPorts) -> Iterator[RedisPorts]:
 
 def ids(*jobs: JobRecord) -> list[str]:
     return [job.id for job in jobs]
-
-
-def claimed(ports: RedisPorts, lane: str = "shop", limit: int = 100) -> list[str]:
-    """What a claim gets now; it is given back."""
-    claim = ports.claims.claim(lane, "looking", limit)
-    if claim is None:
-        return []
-    ports.claims.release(claim)
-    return ids(*claim.jobs)
 
 
 def lose(ports: RedisPorts, limit: int = 100) -> Claim:
@@ -238,7 +229,7 @@ def test_a_run_stops_before_a_job_whose_claim_expired(redis: RedisPorts, hasty: 
     redis.land(creation)
     assert ids(*lose(hasty).jobs) == ids(lost)
     redis.ledger.settle([Outcome(creation.id, JobState.SUCCEEDED)])
-    assert claimed(redis) == ids(waits)
+    assert ids(*redis.claim().jobs) == ids(waits)
 
 
 def test_a_job_that_kills_its_worker_three_times_fails_and_the_project_goes_on(
@@ -269,200 +260,6 @@ def test_a_cancel_of_a_job_whose_worker_died_is_honoured(redis: RedisPorts, hast
     redis.expire(claim)
     redis.claims.sweep(1)
     assert redis.states(job) == [JobState.CANCELED]
-
-
-def test_a_seal_drops_what_was_cancelled_and_seals_nothing(redis: RedisPorts) -> None:
-    first, second, third = redis.admit(a_job(), a_job(), a_job())
-    claim = redis.claim()
-    redis.ledger.cancel(second.id)
-    assert redis.claims.seal(claim, ids(first, second, third)) == Seal(sealed=False, dropped=(second.id,))
-    assert redis.states(first, second, third) == [JobState.RUNNING, JobState.CANCELED, JobState.RUNNING]
-    assert redis.job(first).sealed_at is None
-    assert redis.claims.seal(claim, ids(first, third)) == Seal(sealed=True)
-    assert redis.job(first).sealed_at is not None
-
-
-def test_a_seal_concerns_exactly_the_jobs_it_names(redis: RedisPorts) -> None:
-    first, second = redis.admit(a_job(), a_job())
-    claim = redis.claim()
-    redis.ledger.cancel(second.id)
-    assert redis.claims.seal(claim, [first.id]).sealed
-    with pytest.raises(Refused):
-        redis.ledger.cancel(first.id)
-
-
-def test_of_cancel_and_seal_at_once_exactly_one_wins(redis: RedisPorts) -> None:
-    jobs = redis.admit(*(a_job() for _ in range(30)))
-    claim = redis.claim()
-
-    def cancelled(job: JobRecord) -> bool:
-        try:
-            redis.ledger.cancel(job.id)
-        except Refused:
-            return False
-        return True
-
-    with ThreadPoolExecutor(8) as threads:
-        asked = [threads.submit(cancelled, job) for job in jobs]
-        sealed = {job.id for job in jobs if redis.claims.seal(claim, [job.id]).sealed}
-    for job, answer in zip(jobs, asked, strict=True):
-        assert answer.result() is (job.id not in sealed)
-
-
-def test_unconfirmed_jobs_come_first_alone_and_only_to_look(redis: RedisPorts, hasty: RedisPorts) -> None:
-    jobs = redis.admit(a_job(), a_job(), a_job(), a_job())
-    claim = hasty.claim(limit=3)
-    hasty.claims.seal(claim, ids(*jobs[:2]))
-    hasty.expire(claim)
-    look = redis.claim()
-    assert (look.mode, ids(*look.jobs)) == (ClaimMode.LOOK, ids(*jobs[:2]))
-    assert redis.states(*jobs) == [JobState.RUNNING, JobState.RUNNING, JobState.QUEUED, JobState.QUEUED]
-    with pytest.raises(Refused):
-        redis.ledger.cancel(jobs[0].id)
-
-
-def test_an_unconfirmed_job_stays_so_through_releases_and_deaths(redis: RedisPorts, hasty: RedisPorts) -> None:
-    (job,) = redis.admit(a_job())
-    claim = hasty.claim()
-    hasty.claims.seal(claim, [job.id])
-    hasty.expire(claim)
-    for _ in range(3):
-        lose(hasty)
-    claim = redis.claim()
-    assert claim.mode is ClaimMode.LOOK
-    redis.claims.release(claim)
-    kept = redis.job(job)
-    assert kept.state is JobState.RUNNING
-    assert kept.sealed_at is not None
-    assert kept.expired_claims == 4
-
-
-def test_a_job_that_did_not_land_returns_to_the_queue_unsealed(redis: RedisPorts) -> None:
-    (job,) = redis.admit(a_job())
-    claim = redis.claim()
-    redis.claims.seal(claim, [job.id])
-    redis.claims.record(claim, [Outcome(job.id, JobState.QUEUED)])
-    redis.claims.release(claim)
-    assert (redis.job(job).state, redis.job(job).sealed_at) == (JobState.QUEUED, None)
-    assert redis.claim().mode is ClaimMode.APPLY
-
-
-def test_a_waiting_creation_holds_its_environment_and_what_queues_behind_it(redis: RedisPorts) -> None:
-    creation, held, promotion, behind, free, everywhere = redis.admit(
-        a_job(CREATE, "pr-1", "development"),
-        a_job(DEPLOY, "pr-1"),
-        a_job(JobKind.PROMOTE, "staging", "pr-1"),
-        a_job(DEPLOY, "staging"),
-        a_job(DEPLOY, "development"),
-        a_job(JobKind.CONFIG),
-    )
-    redis.land(creation)
-    assert claimed(redis) == ids(free, everywhere)
-    redis.ledger.settle([Outcome(creation.id, JobState.SUCCEEDED)])
-    assert claimed(redis) == ids(held, promotion, behind, free, everywhere)
-
-
-def test_nothing_of_an_environment_joins_the_claim_of_its_creation_or_deletion(redis: RedisPorts) -> None:
-    jobs = redis.admit(
-        a_job(CREATE, "pr-1", "development"),
-        a_job(DEPLOY, "pr-1"),
-        a_job(DEPLOY, "development"),
-        a_job(DELETE, "pr-2"),
-        a_job(CREATE, "pr-2"),
-    )
-    assert claimed(redis) == ids(jobs[0], jobs[2], jobs[3])
-
-
-def test_nothing_follows_the_creation_of_a_project_in_its_claim(redis: RedisPorts) -> None:
-    creation, *others = redis.admit(a_job(JobKind.PROJECT_CREATE, "development"), a_job(), a_job(DEPLOY, "development"))
-    assert claimed(redis) == ids(creation)
-    redis.land(creation)
-    assert claimed(redis) == []
-    (deletion,) = redis.admit(a_job(JobKind.PROJECT_DELETE))
-    assert claimed(redis) == ids(deletion)
-    redis.ledger.settle([Outcome(creation.id, JobState.SUCCEEDED)])
-    assert claimed(redis) == ids(*others, deletion)
-
-
-def test_a_deletion_of_the_project_passes_what_is_held(redis: RedisPorts) -> None:
-    creation, _, deletion, behind = redis.admit(
-        a_job(CREATE, "pr-1"), a_job(DEPLOY, "pr-1"), a_job(JobKind.PROJECT_DELETE), a_job()
-    )
-    redis.land(creation)
-    claim = redis.claim()
-    assert ids(*claim.jobs) == ids(deletion)
-    redis.claims.record(claim, [Outcome(deletion.id, JobState.WAITING)])
-    redis.claims.release(claim)
-    ended = redis.job(creation)
-    assert isinstance(ended.problem, Conflict)
-    assert ended.problem.code is ConflictCode.BEING_DELETED
-    assert behind.id in claimed(redis)
-
-
-def tried(job: JobRecord) -> Outcome:
-    return Outcome(job.id, JobState.WAITING, steps=(Step("application", JobState.RUNNING, "the namespace is going"),))
-
-
-def test_a_deletion_and_what_is_ahead_of_it_pass_a_creation_that_was_tried(redis: RedisPorts) -> None:
-    creation, ahead, deletion, behind = redis.admit(
-        a_job(CREATE, "pr-1"), a_job(DEPLOY, "pr-1"), a_job(DELETE, "pr-1"), a_job(CREATE, "pr-1")
-    )
-    redis.land(creation)
-    assert claimed(redis) == []
-    redis.ledger.settle([tried(creation)])
-    claim = redis.claim()
-    assert ids(*claim.jobs) == ids(ahead, deletion)
-    redis.claims.record(claim, [Outcome(ahead.id, JobState.SUCCEEDED), Outcome(deletion.id, JobState.WAITING)])
-    redis.claims.release(claim)
-    ended = redis.job(creation)
-    assert ended.state is JobState.FAILED
-    assert isinstance(ended.problem, Conflict)
-    assert (ended.problem.code, ended.problem.job_id) == (ConflictCode.BEING_DELETED, deletion.id)
-    assert claimed(redis) == []
-    redis.ledger.settle([Outcome(deletion.id, JobState.SUCCEEDED)])
-    assert claimed(redis) == ids(behind)
-
-
-def test_without_a_deletion_a_creation_that_was_tried_still_holds(redis: RedisPorts) -> None:
-    creation, _ = redis.admit(a_job(CREATE, "pr-1"), a_job(DEPLOY, "pr-1"))
-    redis.land(creation)
-    redis.ledger.settle([tried(creation)])
-    assert claimed(redis) == []
-
-
-def test_a_deletion_passes_a_creation_that_nobody_tried_for_long(redis: RedisPorts) -> None:
-    creation, deletion = redis.admit(a_job(CREATE, "pr-1"), a_job(DELETE, "pr-1"))
-    redis.land(creation)
-    assert claimed(redis) == []
-    key = f"lucity:job:{creation.id}"
-    redis.client.hset(key, "waiting_at", int(str(redis.client.hget(key, "waiting_at"))) - 6000)
-    assert claimed(redis) == ids(deletion)
-
-
-def test_a_deletion_takes_along_what_two_waiting_creations_hold_in_order(redis: RedisPorts) -> None:
-    one, two, deploy, promotion, deletion, behind = redis.admit(
-        a_job(CREATE, "pr-1"),
-        a_job(CREATE, "pr-2"),
-        a_job(DEPLOY, "pr-2"),
-        a_job(JobKind.PROMOTE, "pr-2", "pr-1"),
-        a_job(DELETE, "pr-1"),
-        a_job(DEPLOY, "pr-2"),
-    )
-    claim = redis.claim()
-    assert ids(*claim.jobs) == ids(one, two)
-    redis.claims.record(claim, [Outcome(job.id, JobState.WAITING) for job in claim.jobs])
-    redis.claims.release(claim)
-    redis.ledger.settle([tried(one), tried(two)])
-    assert claimed(redis) == ids(deploy, promotion, deletion)
-    assert behind.id not in claimed(redis)
-
-
-def test_a_newer_record_is_left_alone_with_what_must_stay_behind_it(redis: RedisPorts) -> None:
-    newer, behind, other = redis.admit(
-        a_job(DEPLOY, "development", version=RECORD_VERSION + 1), a_job(DEPLOY, "development"), a_job(DEPLOY, "staging")
-    )
-    assert ids(*redis.claim().jobs) == ids(other)
-    assert redis.states(newer, behind) == [JobState.QUEUED, JobState.QUEUED]
 
 
 def test_a_sweep_returns_what_expired_and_names_the_lanes_to_ring(redis: RedisPorts, hasty: RedisPorts) -> None:
@@ -497,14 +294,3 @@ def test_unconfirmed_jobs_are_rung_when_found_and_again_when_their_push_is_over(
     assert redis.claims.release(redis.claim()) is False
     until(lambda: redis.claims.sweep(0.01) == ["shop"], "a ring for the push that is over")
     patient.client.close()
-
-
-def test_a_lease_has_one_holder_until_it_is_given_up_or_expires(redis: RedisPorts) -> None:
-    assert redis.leases.acquire("observer", "a", 60)
-    assert redis.leases.acquire("observer", "a", 60)
-    assert not redis.leases.acquire("observer", "b", 60)
-    redis.leases.release("observer", "b")
-    assert not redis.leases.acquire("observer", "b", 60)
-    redis.leases.release("observer", "a")
-    assert redis.leases.acquire("observer", "b", 0.05)
-    until(lambda: redis.leases.acquire("observer", "a", 60), "the lease to expire")

@@ -1,17 +1,14 @@
 """The event log, its cursors and its tail, and the logs of jobs, on a real Valkey."""
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
 
 import pytest
 
 from adapters.event_entries import sequence
-from adapters.event_tail import EventTail, Gap
 from adapters.records import Event, EventKind
 from gitops.problems import InvalidInput, Refused
-from tests.support.redis_ports import DEADLINE_SECONDS, RedisPorts, a_job, redis_ports
+from tests.support.redis_ports import RedisPorts, a_job, redis_ports
 from tests.support.valkey import ValkeyServer, valkey_server
 
 
@@ -205,110 +202,3 @@ def test_a_log_that_was_lost_is_a_gap(redis: RedisPorts) -> None:
 def test_logs_expire(redis: RedisPorts) -> None:
     redis.events.append_log("job_1", [("step", "hello")])
     assert [redis.client.pttl(key) > 0 for key in redis.client.scan_iter("lucity:log*")] == [True, True]
-
-
-def follow(server: ValkeyServer, cursor: str, count: int, meanwhile: Callable[[], object]) -> list[Event | Gap]:
-    """The first items of a tail; `meanwhile` runs in a thread once the tail has begun."""
-
-    async def run() -> list[Event | Gap]:
-        items: list[Event | Gap] = []
-        async with asyncio.timeout(DEADLINE_SECONDS), aclosing(_tail(server).follow(cursor)) as tail:
-            first = asyncio.ensure_future(anext(tail))
-            work = asyncio.ensure_future(asyncio.to_thread(meanwhile))
-            items.append(await first)
-            while len(items) < count:
-                items.append(await anext(tail))
-            await work
-        return items
-
-    return asyncio.run(run())
-
-
-def _tail(server: ValkeyServer) -> EventTail:
-    return EventTail(server.url, redis_ports(server.url).settings)
-
-
-def test_a_tail_gives_every_event_after_its_cursor_once(server: ValkeyServer, redis: RedisPorts) -> None:
-    redis.admit(a_job())
-    start = redis.events.position()
-    redis.admit(*(a_job() for _ in range(600)))
-    items = follow(server, start, 650, lambda: redis.admit(*(a_job() for _ in range(50))))
-    assert items == redis.told(start)
-
-
-def test_a_tail_goes_on_after_redis_crashed(server: ValkeyServer, redis: RedisPorts) -> None:
-    start = redis.events.position()
-
-    def meanwhile() -> None:
-        for _ in range(2):
-            redis.admit(*(a_job() for _ in range(20)))
-            server.restart()
-        redis.admit(*(a_job() for _ in range(20)))
-
-    items = follow(server, start, 60, meanwhile)
-    assert items == redis.told(start)
-    assert [sequence(event.cursor) for event in items if isinstance(event, Event)] == list(range(1, 61))
-
-
-def test_a_tail_tells_a_gap_once_when_its_cursor_was_trimmed(server: ValkeyServer, redis: RedisPorts) -> None:
-    start = redis.events.position()
-    redis.admit(*(a_job() for _ in range(5)))
-    redis_ports(server.url, events_kept=1).claims.sweep(1)
-    gap, event = follow(server, start, 2, lambda: redis.events.revoked("tok_1"))
-    assert isinstance(gap, Gap)
-    assert isinstance(event, Event)
-    assert event.token_id == "tok_1"
-
-
-def test_a_tail_notices_that_the_log_was_lost_while_it_waited(server: ValkeyServer, redis: RedisPorts) -> None:
-    redis.admit(*(a_job() for _ in range(5)))
-    before = redis.events.position()
-
-    async def run() -> tuple[Event | Gap, str, Event | Gap, Event | Gap]:
-        async with asyncio.timeout(DEADLINE_SECONDS), aclosing(_tail(server).follow(before)) as tail:
-            redis.events.revoked("tok_1")
-            seen = await anext(tail)
-            redis.client.flushall()
-            lost = redis.events.position()
-            gap = await anext(tail)
-            redis.events.revoked("tok_2")
-            return seen, lost, gap, await anext(tail)
-
-    seen, lost, gap, after = asyncio.run(run())
-    assert isinstance(seen, Event)
-    assert gap == Gap(lost)
-    assert isinstance(after, Event)
-    assert (after.token_id, sequence(after.cursor)) == ("tok_2", 1)
-
-
-def test_a_tail_is_not_fooled_by_a_new_log_that_reached_its_sequence(server: ValkeyServer, redis: RedisPorts) -> None:
-    redis.events.revoked("tok_1")
-    before = redis.events.position()
-    redis.client.flushall()
-    for _ in range(3):
-        redis.events.revoked("tok_2")
-    (gap,) = follow(server, before, 1, lambda: None)
-    assert gap == Gap(redis.events.position())
-
-
-def test_a_tail_refuses_a_malformed_cursor(server: ValkeyServer) -> None:
-    with pytest.raises(Refused):
-        follow(server, "nonsense", 1, lambda: None)
-
-
-def test_followers_of_a_log_are_woken_and_told_when_they_may_have_missed_it(
-    server: ValkeyServer, redis: RedisPorts
-) -> None:
-    async def scenario() -> list[str]:
-        heard: list[str] = []
-        async with asyncio.timeout(DEADLINE_SECONDS), aclosing(_tail(server).log_wakeups()) as wakeups:
-            heard.append(await anext(wakeups))
-            await asyncio.to_thread(redis.events.append_log, "job_7", [("stdout", "hello")])
-            heard.append(await anext(wakeups))
-            await asyncio.to_thread(server.restart)
-            heard.append(await anext(wakeups))
-            await asyncio.to_thread(redis.events.append_log, "job_8", [("stdout", "hello")])
-            heard.append(await anext(wakeups))
-        return heard
-
-    assert asyncio.run(scenario()) == ["", "job_7", "", "job_8"]

@@ -3,24 +3,21 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from typing import cast
 
 import pytest
 
-from adapters.ports import Unreachable
 from adapters.records import EventKind, JobFilter, JobRecord, JobState, Outcome, Step
-from adapters.redis_client import check
 from gitops.changes import Actor, JobKind
 from gitops.problems import (
-    AlreadyExists,
     Conflict,
     ConflictCode,
     InvalidInput,
     JobFailure,
     NotFound,
-    RateLimited,
-    Refused,
 )
-from tests.support.redis_ports import RedisPorts, a_job, redis_ports
+from tests.support.redis_ports import RedisPorts, a_job, redis_ports, refusal
 from tests.support.valkey import ValkeyServer, valkey_server
 
 
@@ -36,13 +33,6 @@ def redis(server: ValkeyServer) -> Iterator[RedisPorts]:
     ports.client.flushall()
     yield ports
     ports.client.close()
-
-
-def refusal(action: object) -> object:
-    assert callable(action)
-    with pytest.raises(Refused) as caught:
-        action()
-    return caught.value.problem
 
 
 def test_an_admitted_job_reads_back_as_it_was_with_a_number(redis: RedisPorts) -> None:
@@ -89,85 +79,6 @@ def test_numbers_of_concurrent_admissions_are_the_order_of_the_queue(redis: Redi
     in_order = sorted(admitted, key=lambda job: job.number)
     assert [job.number for job in in_order] == list(range(1, 41))
     assert [job.id for job in redis.claim().jobs] == [job.id for job in in_order]
-
-
-def test_a_namespace_is_kept_for_the_pair_that_asked_first(redis: RedisPorts) -> None:
-    create = JobKind.ENVIRONMENT_CREATE
-    redis.ledger.admit(a_job(create, "c", project="a-b"), [("a-b-c", "c")])
-    redis.ledger.admit(a_job(create, "c", project="a-b"), [("a-b-c", "c")])
-    problem = refusal(lambda: redis.ledger.admit(a_job(create, "b-c", project="a"), [("a-b-c", "b-c")]))
-    assert isinstance(problem, AlreadyExists)
-    assert (problem.what, problem.name) == ("namespace", "a-b-c")
-    assert redis.ledger.unfinished(["a"])["a"] == []
-
-
-def test_a_namespace_is_free_again_once_its_environment_is_forgotten(redis: RedisPorts) -> None:
-    job = redis.ledger.admit(a_job(JobKind.ENVIRONMENT_CREATE, "c", project="a-b"), [("a-b-c", "c")])
-    claim = redis.claim("a-b")
-    redis.claims.record(claim, [Outcome(job.id, JobState.SUCCEEDED, commit="c0ffee")])
-    redis.claims.release(claim)
-    other = a_job(JobKind.ENVIRONMENT_CREATE, "b-c", project="a")
-    assert isinstance(refusal(lambda: redis.ledger.admit(other, [("a-b-c", "b-c")])), AlreadyExists)
-    redis.statuses.forget("a-b", ["c"])
-    assert redis.ledger.admit(other, [("a-b-c", "b-c")]).number == 2
-
-
-def test_a_creation_that_fails_gives_its_namespace_up_with_the_last_that_asked(redis: RedisPorts) -> None:
-    first, second = (a_job(JobKind.ENVIRONMENT_CREATE, "c", project="a-b") for _ in range(2))
-    other = a_job(JobKind.ENVIRONMENT_CREATE, "b-c", project="a")
-    for job in (first, second):
-        redis.ledger.admit(job, [("a-b-c", "c")])
-    redis.ledger.cancel(first.id)
-    assert isinstance(refusal(lambda: redis.ledger.admit(other, [("a-b-c", "b-c")])), AlreadyExists)
-    redis.ledger.cancel(second.id)
-    assert redis.ledger.admit(other, [("a-b-c", "b-c")]).state is JobState.QUEUED
-
-
-def test_a_second_creation_that_fails_leaves_the_namespace_of_the_first(redis: RedisPorts) -> None:
-    first, second = (a_job(JobKind.ENVIRONMENT_CREATE, "c", project="a-b") for _ in range(2))
-    for job in (first, second):
-        redis.ledger.admit(job, [("a-b-c", "c")])
-    claim = redis.claim("a-b")
-    redis.claims.record(claim, [Outcome(first.id, JobState.SUCCEEDED, commit="c0ffee")])
-    redis.claims.release(claim)
-    redis.ledger.cancel(second.id)
-    other = a_job(JobKind.ENVIRONMENT_CREATE, "b-c", project="a")
-    assert isinstance(refusal(lambda: redis.ledger.admit(other, [("a-b-c", "b-c")])), AlreadyExists)
-
-
-def test_forgetting_leaves_the_namespace_of_a_queued_creation(redis: RedisPorts) -> None:
-    redis.ledger.admit(a_job(JobKind.ENVIRONMENT_CREATE, "c", project="a-b"), [("a-b-c", "c")])
-    redis.statuses.forget("a-b", ["c"])
-    other = a_job(JobKind.ENVIRONMENT_CREATE, "b-c", project="a")
-    assert isinstance(refusal(lambda: redis.ledger.admit(other, [("a-b-c", "b-c")])), AlreadyExists)
-
-
-def test_a_full_queue_refuses_and_takes_again_when_a_job_ended(server: ValkeyServer, redis: RedisPorts) -> None:
-    small = redis_ports(server.url, queue_jobs=2)
-    first, _ = small.admit(a_job(), a_job())
-    problem = refusal(lambda: small.ledger.admit(a_job()))
-    assert isinstance(problem, RateLimited)
-    assert problem.retry_after_seconds > 0
-    small.ledger.admit(a_job(project="other"))
-    small.ledger.cancel(first.id)
-    assert small.ledger.admit(a_job()).state is JobState.QUEUED
-    small.client.close()
-
-
-def test_a_queue_of_too_many_bytes_refuses_until_they_are_done(server: ValkeyServer, redis: RedisPorts) -> None:
-    small = redis_ports(server.url, queue_bytes=60_000)
-    (large,) = small.admit(a_job(change="x" * 40_000))
-    assert isinstance(refusal(lambda: small.ledger.admit(a_job(change="x" * 40_000))), RateLimited)
-    small.ledger.cancel(large.id)
-    assert small.ledger.admit(a_job(change="x" * 40_000)).state is JobState.QUEUED
-    small.client.close()
-
-
-def test_a_full_queue_still_answers_a_repeated_admission(server: ValkeyServer, redis: RedisPorts) -> None:
-    small = redis_ports(server.url, queue_jobs=1)
-    (job,) = small.admit(a_job())
-    assert small.ledger.admit(job).id == job.id
-    small.client.close()
 
 
 def test_jobs_are_got_by_id_and_unknown_ones_are_absent(redis: RedisPorts) -> None:
@@ -245,7 +156,7 @@ def test_every_condition_of_a_filter_must_hold(redis: RedisPorts, where: JobFilt
 def test_a_rare_job_is_found_behind_thousands_of_others(redis: RedisPorts) -> None:
     (rare,) = redis.admit(a_job(JobKind.CHART))
     pipeline = redis.client.pipeline(transaction=False)
-    fields = redis.client.hgetall(f"lucity:job:{rare.id}")
+    fields = cast("dict[bytes | str, bytes | str]", redis.client.hgetall(f"lucity:job:{rare.id}"))
     for number in range(10, 4_500):
         pipeline.hset(f"lucity:job:{number}", mapping={**fields, "kind": "DEPLOY"})
         pipeline.zadd("lucity:jobs", {str(number): number})
@@ -281,7 +192,7 @@ def test_what_is_sealed_waiting_ended_or_unknown_cannot_be_canceled(redis: Redis
     redis.ledger.cancel(ended.id)
     redis.land(waiting)
     redis.claims.seal(redis.claim(), [sealed.id])
-    codes = [refusal(lambda it=it: redis.ledger.cancel(it.id)) for it in (waiting, sealed, ended)]
+    codes = [refusal(partial(redis.ledger.cancel, it.id)) for it in (waiting, sealed, ended)]
     assert [it.code for it in codes if isinstance(it, Conflict)] == [
         ConflictCode.PUSHING,
         ConflictCode.PUSHING,
@@ -314,96 +225,3 @@ def test_a_job_no_longer_waiting_is_left_alone(redis: RedisPorts) -> None:
     redis.ledger.settle([Outcome(job.id, JobState.SUCCEEDED), Outcome("job_unknown", JobState.SUCCEEDED)])
     assert redis.states(job) == [JobState.QUEUED]
     assert redis.told(start) == []
-
-
-def test_ended_jobs_over_the_number_kept_go_oldest_first_but_keyed_ones_stay(
-    server: ValkeyServer, redis: RedisPorts
-) -> None:
-    small = redis_ports(server.url, jobs_kept=2)
-    keyed, *others = small.admit(a_job(keyed=True), *(a_job() for _ in range(4)))
-    small.finish(small.claim())
-    assert set(small.ledger.get([keyed.id, *(job.id for job in others)])) == {keyed.id, others[-1].id}
-    assert [job.id for job in small.ledger.page(JobFilter(), 10, None).jobs] == [others[-1].id, keyed.id]
-    small.client.close()
-
-
-def test_the_sweep_forgets_old_ended_jobs_and_never_unfinished_or_keyed_ones(
-    server: ValkeyServer, redis: RedisPorts
-) -> None:
-    forgetful = redis_ports(server.url, job_days=0)
-    keyed, ended = forgetful.admit(a_job(keyed=True), a_job())
-    forgetful.finish(forgetful.claim())
-    (queued,) = forgetful.admit(a_job())
-    forgetful.events.append_log(ended.id, [("stdout", "hello")])
-    forgetful.claims.sweep(1)
-    assert set(forgetful.ledger.get([keyed.id, ended.id, queued.id])) == {keyed.id, queued.id}
-    assert forgetful.events.log(ended.id, 10, None).lines == ()
-    forgetful.client.close()
-
-
-def test_a_key_is_kept_seven_days_and_no_longer(server: ValkeyServer, redis: RedisPorts) -> None:
-    forgetful = redis_ports(server.url, job_days=0)
-    (keyed,) = forgetful.admit(a_job(keyed=True))
-    forgetful.finish(forgetful.claim())
-    (ended_at,) = [score for _, score in forgetful.client.zrange("lucity:keyed", 0, -1, withscores=True)]
-    forgetful.client.zadd("lucity:keyed", {keyed.id: ended_at - 7 * 86_400_000})
-    forgetful.claims.sweep(1)
-    assert forgetful.ledger.get([keyed.id]) == {}
-    forgetful.client.close()
-
-
-def test_scripts_that_redis_forgot_are_loaded_again(redis: RedisPorts) -> None:
-    redis.admit(a_job())
-    redis.client.script_flush()
-    assert redis.admit(a_job())[0].number == 2
-
-
-def test_everything_accepted_survives_a_crash_of_redis(server: ValkeyServer, redis: RedisPorts) -> None:
-    start = redis.events.position()
-    sealed, running, queued = redis.admit(a_job(), a_job(), a_job())
-    claim = redis.claim(limit=2)
-    redis.claims.seal(claim, [sealed.id])
-    before = redis.ledger.get([sealed.id, running.id, queued.id])
-    told = redis.told(start)
-    server.kill()
-    with pytest.raises(Unreachable) as caught:
-        redis.ledger.get([queued.id])
-    assert caught.value.component == "redis"
-    with pytest.raises(Unreachable):
-        redis.ledger.admit(a_job())
-    server.restart()
-    assert redis.ledger.get([sealed.id, running.id, queued.id]) == before
-    assert redis.told(start) == told
-    redis.claims.record(claim, [Outcome(sealed.id, JobState.SUCCEEDED), Outcome(running.id, JobState.QUEUED)])
-    assert redis.states(sealed, running, queued) == [JobState.SUCCEEDED, JobState.QUEUED, JobState.QUEUED]
-
-
-def test_after_everything_was_lost_admission_begins_anew(redis: RedisPorts) -> None:
-    (job,) = redis.admit(a_job())
-    redis.client.flushall()
-    assert redis.ledger.get([job.id]) == {}
-    assert redis.ledger.admit(job).number == 1
-
-
-def test_a_redis_without_durability_is_named(redis: RedisPorts) -> None:
-    assert check(redis.client) == []
-    redis.client.config_set("appendfsync", "everysec")
-    redis.client.config_set("maxmemory-policy", "allkeys-lru")
-    try:
-        missing = check(redis.client)
-    finally:
-        redis.client.config_set("appendfsync", "always")
-        redis.client.config_set("maxmemory-policy", "noeviction")
-    assert [message.split()[2] for message in missing] == ["maxmemory-policy", "appendfsync"]
-
-
-def test_a_redis_that_is_full_is_unreachable_and_nothing_was_admitted(redis: RedisPorts) -> None:
-    job = a_job()
-    redis.client.config_set("maxmemory", "1mb")
-    try:
-        with pytest.raises(Unreachable):
-            redis.ledger.admit(job)
-    finally:
-        redis.client.config_set("maxmemory", "512mb")
-    assert redis.ledger.get([job.id]) == {}
-    assert redis.ledger.unfinished(["shop"])["shop"] == []

@@ -17,6 +17,7 @@ from adapters.redis_client import connect
 from adapters.settings import Settings
 from adapters.statuses import RedisStatuses
 from gitops.changes import Actor, JobKind
+from gitops.problems import Problem, Refused
 
 ACTOR = Actor("tok_1", "Ada Lovelace", "ada@example.com")
 DEADLINE_SECONDS = 20
@@ -125,3 +126,12 @@ def until(holds: Callable[[], object], what: str) -> None:
     while not holds():
         assert time.monotonic() < deadline, f"waited {DEADLINE_SECONDS} s for {what}"
         time.sleep(0.01)
+
+
+def refusal(action: Callable[[], object]) -> Problem:
+    """The problem with which an action is refused."""
+    try:
+        action()
+    except Refused as refused:
+        return refused.problem
+    raise AssertionError("it was not refused")

@@ -1,0 +1,81 @@
+"""Reservations of namespaces, on a real Valkey."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from adapters.records import (
+    JobState,
+    Outcome,
+)
+from gitops.changes import JobKind
+from gitops.problems import (
+    AlreadyExists,
+)
+from tests.support.redis_ports import RedisPorts, a_job, redis_ports, refusal
+from tests.support.valkey import ValkeyServer, valkey_server
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ValkeyServer]:
+    with valkey_server() as running:
+        yield running
+
+
+@pytest.fixture
+def redis(server: ValkeyServer) -> Iterator[RedisPorts]:
+    ports = redis_ports(server.url)
+    ports.client.flushall()
+    yield ports
+    ports.client.close()
+
+
+def test_a_namespace_is_kept_for_the_pair_that_asked_first(redis: RedisPorts) -> None:
+    create = JobKind.ENVIRONMENT_CREATE
+    redis.ledger.admit(a_job(create, "c", project="a-b"), [("a-b-c", "c")])
+    redis.ledger.admit(a_job(create, "c", project="a-b"), [("a-b-c", "c")])
+    problem = refusal(lambda: redis.ledger.admit(a_job(create, "b-c", project="a"), [("a-b-c", "b-c")]))
+    assert isinstance(problem, AlreadyExists)
+    assert (problem.what, problem.name) == ("namespace", "a-b-c")
+    assert redis.ledger.unfinished(["a"])["a"] == []
+
+
+def test_a_namespace_is_free_again_once_its_environment_is_forgotten(redis: RedisPorts) -> None:
+    job = redis.ledger.admit(a_job(JobKind.ENVIRONMENT_CREATE, "c", project="a-b"), [("a-b-c", "c")])
+    claim = redis.claim("a-b")
+    redis.claims.record(claim, [Outcome(job.id, JobState.SUCCEEDED, commit="c0ffee")])
+    redis.claims.release(claim)
+    other = a_job(JobKind.ENVIRONMENT_CREATE, "b-c", project="a")
+    assert isinstance(refusal(lambda: redis.ledger.admit(other, [("a-b-c", "b-c")])), AlreadyExists)
+    redis.statuses.forget("a-b", ["c"])
+    assert redis.ledger.admit(other, [("a-b-c", "b-c")]).number == 2
+
+
+def test_a_creation_that_fails_gives_its_namespace_up_with_the_last_that_asked(redis: RedisPorts) -> None:
+    first, second = (a_job(JobKind.ENVIRONMENT_CREATE, "c", project="a-b") for _ in range(2))
+    other = a_job(JobKind.ENVIRONMENT_CREATE, "b-c", project="a")
+    for job in (first, second):
+        redis.ledger.admit(job, [("a-b-c", "c")])
+    redis.ledger.cancel(first.id)
+    assert isinstance(refusal(lambda: redis.ledger.admit(other, [("a-b-c", "b-c")])), AlreadyExists)
+    redis.ledger.cancel(second.id)
+    assert redis.ledger.admit(other, [("a-b-c", "b-c")]).state is JobState.QUEUED
+
+
+def test_a_second_creation_that_fails_leaves_the_namespace_of_the_first(redis: RedisPorts) -> None:
+    first, second = (a_job(JobKind.ENVIRONMENT_CREATE, "c", project="a-b") for _ in range(2))
+    for job in (first, second):
+        redis.ledger.admit(job, [("a-b-c", "c")])
+    claim = redis.claim("a-b")
+    redis.claims.record(claim, [Outcome(first.id, JobState.SUCCEEDED, commit="c0ffee")])
+    redis.claims.release(claim)
+    redis.ledger.cancel(second.id)
+    other = a_job(JobKind.ENVIRONMENT_CREATE, "b-c", project="a")
+    assert isinstance(refusal(lambda: redis.ledger.admit(other, [("a-b-c", "b-c")])), AlreadyExists)
+
+
+def test_forgetting_leaves_the_namespace_of_a_queued_creation(redis: RedisPorts) -> None:
+    redis.ledger.admit(a_job(JobKind.ENVIRONMENT_CREATE, "c", project="a-b"), [("a-b-c", "c")])
+    redis.statuses.forget("a-b", ["c"])
+    other = a_job(JobKind.ENVIRONMENT_CREATE, "b-c", project="a")
+    assert isinstance(refusal(lambda: redis.ledger.admit(other, [("a-b-c", "b-c")])), AlreadyExists)
