@@ -1,9 +1,9 @@
 """Every setting, typed, from environment variables `LUCITY_*`; the docstring under each is its documentation."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     """How users reach the API, when not http://HOST:PORT (behind a proxy); its origin is allowed."""
     redis_url: SecretStr | None = None
     """A Redis or Valkey, as redis://:PASSWORD@HOST:PORT/DB. None: `lucity up` starts a private one."""
+    redis_url_file: Path | None = None
+    """A file that holds what LUCITY_REDIS_URL would, when that is not set."""
     git_host: Literal["local"] = "local"
     """Where GitOps repositories live."""
     delivery: Literal["local"] = "local"
@@ -93,7 +95,18 @@ class Settings(BaseSettings):
     testing: bool = False
     """Whether failpoints work."""
     failpoint: str | None = None
-    """`<name>:kill[:times]|raise[:times]|sleep=<seconds>`: where a test breaks this process (adapters/failpoints.py)."""
+    """`<name>:kill[:times]|raise[:times]|sleep=<seconds>`: where a test breaks this process."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_redis_url(cls, given: dict[str, Any]) -> dict[str, Any]:
+        path = given.get("redis_url_file")
+        if path is None or given.get("redis_url") is not None:
+            return given
+        try:
+            return {**given, "redis_url": Path(path).read_text().strip()}
+        except OSError as error:
+            raise ValueError(f"LUCITY_REDIS_URL_FILE cannot be read: {path}: {error.strerror}") from None
 
     @property
     def redis(self) -> str:

@@ -21,14 +21,16 @@ def read_settings(given: Mapping[str, object] | None = None) -> Settings:
         settings = settings.model_copy(update={"data": settings.data.expanduser().resolve()})
         Failpoints.parse(settings.failpoint, settings.data, testing=settings.testing)
     except ValidationError as error:
-        raise StartFailed("\n".join(_sentence(str(item["loc"][0]), item["msg"]) for item in error.errors())) from None
+        raise StartFailed("\n".join(_sentence(item["loc"], item["msg"]) for item in error.errors())) from None
     except ValueError as error:
         raise StartFailed(str(error)) from None
     return settings
 
 
-def _sentence(field: str, message: str) -> str:
-    return f"the setting LUCITY_{field.upper()} is wrong: {message[:1].lower()}{message[1:]}"
+def _sentence(place: tuple[int | str, ...], message: str) -> str:
+    if not place:
+        return message.removeprefix("Value error, ")
+    return f"the setting LUCITY_{str(place[0]).upper()} is wrong: {message[:1].lower()}{message[1:]}"
 
 
 def require_secrets(settings: Settings) -> None:

@@ -45,6 +45,14 @@ def locked(folder: Path) -> Iterator[Lock]:
         os.close(descriptor)
 
 
+def running_url(folder: Path) -> str | None:
+    """Answer where the `lucity up` of this folder serves; None: there is none."""
+    try:
+        return str(json.loads((folder / "lock").read_bytes())["url"])
+    except (OSError, ValueError):
+        return None
+
+
 def _take(descriptor: int, folder: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

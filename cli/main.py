@@ -104,6 +104,44 @@ def create(name: str, email: str, kind: str, data: Path) -> None:
 
 
 @main.command()
+@click.option(
+    "--data",
+    envvar="LUCITY_DATA",
+    default="./.lucity",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The data folder.",
+)
+def login(data: Path) -> None:
+    """Print a link that logs the administrator in, once."""
+    from cli.configuration import read_settings  # noqa: PLC0415
+    from cli.folder import running_url  # noqa: PLC0415
+    from cli.tokens import admin_login  # noqa: PLC0415
+
+    settings = read_settings({"data": data})
+    click.echo(admin_login(settings, running_url(settings.data) or settings.origin))
+
+
+@main.command()
+@click.option(
+    "--data",
+    envvar="LUCITY_DATA",
+    default="./.lucity",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The data folder.",
+)
+@click.option(
+    "--redis-host", default="redis", show_default=True, help="How processes will reach the Redis of this folder."
+)
+def prepare(data: Path, redis_host: str) -> None:
+    """Make the secrets that processes on a shared folder need; those there are stay."""
+    from cli.prepare import prepare_folder  # noqa: PLC0415
+
+    prepare_folder(data, redis_host)
+
+
+@main.command()
 def schema() -> None:
     """Print the GraphQL schema."""
     from cli.schema import export  # noqa: PLC0415

@@ -3,6 +3,6 @@
 
 def export() -> str:
     """Render the schema that the code defines."""
-    from api.graphql.schema import schema  # noqa: PLC0415 - builds all types
+    from api.graphql.schema import render  # noqa: PLC0415 - builds all types
 
-    return schema.as_str() + "\n"
+    return render()

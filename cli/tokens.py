@@ -46,6 +46,8 @@ def keep_admin_token(path: Path, tokens: Tokens) -> str:
     return secret
 
 
-def admin_login(data: Path, tokens: Tokens, secret: str, origin: str) -> str:
-    """Make a link that logs the administrator in, once."""
-    return make_login(data, tokens.verify(secret)[0], origin, datetime.now(UTC))
+def admin_login(settings: Settings, origin: str) -> str:
+    """Make a link that logs the administrator in, once; with it the administrator's token when it is missing."""
+    tokens = open_tokens(settings)
+    secret = keep_admin_token(settings.data / "admin-token", tokens)
+    return make_login(settings.data, tokens.verify(secret)[0], origin, datetime.now(UTC))

@@ -87,15 +87,13 @@ class Up:
         click.echo(f"Lucity starts in {self.settings.data}")
         if self.settings.redis_url is None:
             self._start_valkey()
-        from cli.tokens import admin_login, keep_admin_token, open_tokens  # noqa: PLC0415 - Git and more: not for `--help`
+        from cli.tokens import admin_login  # noqa: PLC0415 - Git and more, which `--help` does not need
 
-        tokens = open_tokens(self.settings)
-        secret = keep_admin_token(self.settings.data / "admin-token", tokens)
+        self._login = admin_login(self.settings, self.settings.origin)
         click.echo("  starting API, worker and observer")
         for name in ("api", "worker", "observer"):
             self._add(name, [sys.executable, "-P", "-m", "cli.main", name], self._environment(name))
         self._wait_until(lambda: readiness.missing(self.settings.host, self.settings.port))
-        self._login = admin_login(self.settings.data, tokens, secret, self.settings.origin)
 
     def _start_valkey(self) -> None:
         click.echo("  starting Valkey")

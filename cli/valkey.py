@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 PORTS = range(16_000, 32_000)
 
 CONFIGURATION = """\
-bind {host}
+bind {bind}
 port {port}
 requirepass {password}
 dir {folder}
@@ -64,15 +64,25 @@ class PrivateValkey:
 
 def prepare(folder: Path) -> PrivateValkey:
     """Prepare the Valkey of this folder, as it was the last time: same password, same port unless it was taken."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    password = _keep(folder / "password", secrets.token_urlsafe(32))
+    password = keep_password(folder)
     port = int(_keep(folder / "port", str(_free_port())))
     if not _ours(port, password):
         port = _free_port()
         write_private(folder / "port", str(port))
-    text = CONFIGURATION.format(host=HOST, port=port, password=password, folder=_quoted(folder))
-    write_private(folder / "valkey.conf", text)
+    configure(folder, HOST, port, password)
     return PrivateValkey(folder, port, password)
+
+
+def keep_password(folder: Path) -> str:
+    """Answer the password of this folder's Valkey, made the first time."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _keep(folder / "password", secrets.token_urlsafe(32))
+
+
+def configure(folder: Path, bind: str, port: int, password: str) -> None:
+    """Write the configuration: durable at every write, refusing instead of forgetting when memory is full."""
+    text = CONFIGURATION.format(bind=bind, port=port, password=password, folder=_quoted(folder))
+    write_private(folder / "valkey.conf", text)
 
 
 def find_binary() -> Path:
