@@ -28,7 +28,7 @@ class Histogram:
 class Measures:
     """Observations of all processes, in one hash."""
 
-    def __init__(self, client: "redis.Redis") -> None:
+    def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
     def observe(self, name: str, value: float) -> None:

@@ -14,7 +14,7 @@ EVERY = timedelta(minutes=1)
 class TokenUses:
     """Notes cost nothing; `flush` writes what is new."""
 
-    def __init__(self, client: "redis.Redis") -> None:
+    def __init__(self, client: redis.Redis) -> None:
         self._client = client
         self._lock = Lock()
         self._pending: dict[str, datetime] = {}

@@ -20,8 +20,8 @@ import structlog
 
 from adapters.event_entries import parse_cursor
 from adapters.event_tail import Gap
-from adapters.ports import Events, Unreachable
-from adapters.records import Event
+from adapters.ports import Unreachable
+from adapters.records import Event, EventPage
 from api.threads import call
 
 RING = 5000
@@ -37,6 +37,18 @@ class SlowSubscriber(Exception):  # noqa: N818 - a state of the listener
     def __init__(self, cursor: str) -> None:
         super().__init__("This subscriber does not keep up; subscribe again after the cursor in extensions")
         self.cursor = cursor
+
+
+class Log(Protocol):
+    """The log, asked: the part of ports.Events that listeners need."""
+
+    def position(self) -> str:
+        """See ports.Events.position."""
+        ...
+
+    def after(self, cursor: str) -> EventPage:
+        """See ports.Events.after."""
+        ...
 
 
 class Tail(Protocol):
@@ -147,7 +159,7 @@ class EventStream:
 class Hub:
     """Follows the log once and hands every event to those who want it. `run` is its task."""
 
-    def __init__(self, tail: Tail, log: Events) -> None:
+    def __init__(self, tail: Tail, log: Log) -> None:
         self.log = log
         self.lag_seconds = 0.0
         """How old the newest event was when it came in."""

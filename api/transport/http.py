@@ -33,7 +33,7 @@ class HttpEndpoint:
         self._authenticator = authenticator
         self._body_bytes = body_bytes
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Answer one request; nothing it raises leaves here."""
         accepted = Accepted(JSON, events=False)
         try:

@@ -57,7 +57,7 @@ class WebSocketEndpoint:
         self._bounds = bounds
         self._trusts = trusts
 
-    async def __call__(self, websocket: WebSocket) -> None:
+    async def serve(self, websocket: WebSocket) -> None:
         """Serve one connection until it ends. `trusts` says whether a cookie may speak for it: its origin is ours."""
         if SUBPROTOCOL not in websocket.scope["subprotocols"]:
             await websocket.accept()

@@ -1,0 +1,131 @@
+"""/git/gitops/<project>.git: clone and push by smart HTTP, with a Lucity token as the password."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from pathlib import Path
+
+import anyio
+import structlog
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+from adapters import smart_http
+from adapters.ports import Unreachable
+from adapters.smart_http import BodyTooLarge, Service
+from api.authentication import Authenticator, password_of, token_of
+from api.threads import call
+from api.transport.errors import RequestRefused, internal
+from gitops.access import CHANGE, READ, authorize
+from gitops.names import ProjectName
+from gitops.problems import PermissionDenied, Refused
+
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="lucity", charset="UTF-8"'}
+
+Served = Callable[[Path, str], Awaitable[Response]]
+"""Answers for a repository and its project."""
+
+
+class GitEndpoint:
+    """`where` answers a project's bare repository; `notice` is told of each push that ended."""
+
+    def __init__(
+        self, authenticator: Authenticator, where: Callable[[str], Path], notice: Callable[[str], object]
+    ) -> None:
+        self._authenticator = authenticator
+        self._where = where
+        self._notice = notice
+
+    async def advertise(self, request: Request) -> Response:
+        """GET info/refs?service=…: where everything begins."""
+        asked = request.query_params.get("service", "")
+        if asked not in set(Service):
+            return _text("Git's smart HTTP protocol only: upgrade git", 403)
+
+        async def serve(repository: Path, _project: str) -> Response:
+            chunks = smart_http.advertise(repository, asked, request.headers.get("git-protocol"))
+            return await _streamed(chunks, smart_http.advertisement_type(asked))
+
+        return await self._answer(request, Service(asked), serve)
+
+    async def upload_pack(self, request: Request) -> Response:
+        """POST git-upload-pack: fetch."""
+        return await self._serve(request, Service.UPLOAD_PACK)
+
+    async def receive_pack(self, request: Request) -> Response:
+        """POST git-receive-pack: push."""
+        return await self._serve(request, Service.RECEIVE_PACK)
+
+    async def _serve(self, request: Request, service: Service) -> Response:
+        if request.headers.get("content-type") != smart_http.request_type(service):
+            return _text(f"Send Content-Type: {smart_http.request_type(service)}", 415)
+
+        async def serve(repository: Path, project: str) -> Response:
+            gzip = request.headers.get("content-encoding", "") == "gzip"
+            protocol = request.headers.get("git-protocol")
+            chunks = smart_http.serve(repository, service, request.stream(), gzip=gzip, protocol=protocol)
+            noticed = self._noticed(chunks, project) if service is Service.RECEIVE_PACK else chunks
+            return await _streamed(noticed, smart_http.result_type(service))
+
+        return await self._answer(request, service, serve)
+
+    async def _answer(self, request: Request, service: Service, serve: Served) -> Response:
+        """Authenticate, authorize, find the repository; then serve. Whatever stops that is a line for git to show."""
+        try:
+            caller = await self._authenticator.caller(password_of(request) or token_of(request))
+            project = ProjectName.parse(request.path_params["project"])
+            authorize(caller.actor, CHANGE if service is Service.RECEIVE_PACK else READ, project)
+            repository = self._where(project)
+            if not repository.is_dir():
+                return _text(f"There is no project {project}", 404)
+            return await serve(repository, project)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a line of it and no more
+            return _failed(error)
+
+    async def _noticed(self, chunks: AsyncGenerator[bytes, None], project: str) -> AsyncGenerator[bytes, None]:
+        """Pass a push through; once it ended, however it did, have its outcome noticed before git hears the end."""
+        try:
+            async with aclosing(chunks):
+                async for chunk in chunks:
+                    yield chunk
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._have_noticed(project)
+
+    async def _have_noticed(self, project: str) -> None:
+        try:
+            await call(self._notice, project)
+        except (Unreachable, Refused) as error:
+            structlog.get_logger().warning("push not noticed yet", project=project, reason=str(error))
+
+
+async def _streamed(chunks: AsyncGenerator[bytes, None], media: str) -> Response:
+    """Answer a stream once its first chunk is there: what fails before it can still be a status."""
+    first = await anext(chunks, b"")
+
+    async def body() -> AsyncGenerator[bytes, None]:
+        async with aclosing(chunks):
+            yield first
+            async for chunk in chunks:
+                yield chunk
+
+    return StreamingResponse(body(), headers={"Cache-Control": "no-cache, max-age=0"}, media_type=media)
+
+
+def _text(message: str, status: int, **headers: str) -> Response:
+    return PlainTextResponse(f"{message}\n", status, headers=headers)
+
+
+def _failed(error: Exception) -> Response:
+    match error:
+        case RequestRefused():
+            return _text(str(error), 401, **CHALLENGE)
+        case Refused():
+            return _text(str(error), 403 if isinstance(error.problem, PermissionDenied) else 404)
+        case BodyTooLarge():
+            return _text(str(error), 413)
+        case ValueError():
+            return _text(str(error), 400)
+        case Unreachable():
+            return _text(str(error), 503)
+        case _:
+            return _text(internal(error)[0], 500)

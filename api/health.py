@@ -1,0 +1,84 @@
+"""Whether this process lives, and whether all that it stands on is ready."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+
+import structlog
+from redis import Redis
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from adapters.ports import Unreachable
+from adapters.probes import Probe, disk_probe, git_probe, observer_probe, redis_probe, worker_probe
+from adapters.wiring import Ports
+from api.threads import call
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found out about one component; `message` says what is wrong."""
+
+    name: str
+    kind: str
+    healthy: bool
+    message: str | None
+    latency_ms: float | None
+
+
+Checks = Callable[[], Sequence[Check]]
+
+
+def checks_of(ports: Ports, client: Redis) -> Checks:
+    """Make the checks of every component of these ports."""
+    probes: Mapping[str, Probe] = {
+        "redis": partial(redis_probe, client),
+        "git": partial(git_probe, ports.githost),
+        "disk": partial(disk_probe, ports.settings.data),
+        "worker": partial(worker_probe, client),
+        "observer": partial(observer_probe, ports.statuses),
+    }
+    return lambda: [_check(name, probe) for name, probe in probes.items()]
+
+
+def _check(name: str, probe: Probe) -> Check:
+    started = perf_counter()
+    try:
+        message = probe()
+    except (Unreachable, OSError) as error:
+        message = str(error)
+    except Exception as error:  # noqa: BLE001 - a check that fails is a component that is not ready
+        structlog.get_logger().error("health check failed", component=name, exc_info=error)
+        message = f"the check itself failed: {type(error).__name__}"
+    latency_ms = round((perf_counter() - started) * 1000, 2)
+    return Check(name, name, not message, message or None, latency_ms)
+
+
+async def alive(_request: Request) -> Response:
+    """GET /healthz: the process answers."""
+    return PlainTextResponse("ok\n")
+
+
+class Readiness:
+    """GET /readyz: every component with its reason; 503 when one is not ready."""
+
+    def __init__(self, checks: Checks) -> None:
+        self._checks = checks
+
+    async def answer(self, _request: Request) -> Response:
+        """Answer what the checks say now."""
+        found = await call(self._checks)
+        ready = all(check.healthy for check in found)
+        components = [_shown(check) for check in found]
+        return JSONResponse({"ready": ready, "components": components}, 200 if ready else 503)
+
+
+def _shown(check: Check) -> dict[str, object]:
+    return {
+        "name": check.name,
+        "kind": check.kind,
+        "healthy": check.healthy,
+        "message": check.message,
+        "latencyMs": check.latency_ms,
+    }
