@@ -50,7 +50,7 @@ class SqliteHistory:
         """See ports.History."""
         return self._ask(project, head, lambda index, at: find_landed(index, at, job_ids))
 
-    def deployments(  # noqa: PLR0917 - the port says so
+    def deployments(
         self, project: str, head: str, environment: str | None, service: str | None, first: int, after: str | None
     ) -> tuple[Sequence[DeploymentRecord], bool]:
         """See ports.History."""

@@ -13,7 +13,7 @@ from adapters.history_walk import Mirror, Step, commit_at, state_at, unknown_com
 from gitops.commits import Person
 from gitops.history import State
 
-CHUNK = 500
+CHUNK = 1000
 _NUMBERED = ("commits", "records", "texts", "touches", "path_touches", "images")
 
 

@@ -84,7 +84,7 @@ def find_landed(connection: sqlite3.Connection, at: int, jobs: Sequence[str]) ->
     return {job: records[number] for job, number in numbers.items() if number is not None}
 
 
-def select_deployments(  # noqa: PLR0917 - the arguments of the port
+def select_deployments(
     connection: sqlite3.Connection, at: int, environment: str | None, service: str | None, first: int, after: str | None
 ) -> tuple[Sequence[DeploymentRecord], bool]:
     """See ports.History.deployments. Within one commit: environments, then services, by name."""

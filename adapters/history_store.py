@@ -6,6 +6,7 @@ at any time.
 IndexLost               the index was broken or deleted under us and is empty now: index again
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -75,6 +76,8 @@ class Store:
         self._path = root / f"{project}.v{VERSION}.sqlite"
         self._guard = threading.Lock()
         self._idle: list[tuple[int, sqlite3.Connection]] = []
+        self._inherited: list[tuple[int, sqlite3.Connection]] = []
+        self._process = os.getpid()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -122,6 +125,8 @@ class Store:
     def _take(self) -> tuple[int, sqlite3.Connection]:
         present = self._inode()
         with self._guard:
+            if self._process != os.getpid():  # SQLite connections must neither be used nor closed across a fork
+                self._inherited, self._idle, self._process = self._idle, [], os.getpid()
             while self._idle:
                 inode, connection = self._idle.pop()
                 if inode == present:
@@ -161,7 +166,7 @@ class Store:
             return self._path.stat().st_ino
 
     def _outdated(self) -> Iterator[Path]:
-        for version in range(1, VERSION):
+        for version in range(VERSION):
             yield from _files(self._root / f"{self._project}.v{version}.sqlite")
 
     def _judge(self, error: sqlite3.Error, inode: int) -> None:

@@ -15,11 +15,10 @@ from gitops.history import (
     State,
     environment_names,
     is_values,
-    job_of,
-    kind_of,
     read_values,
     state_of,
     step,
+    told_by,
 )
 from gitops.layout import BASE_VALUES, ENVIRONMENTS, environment_of, environment_values
 from gitops.values import Values
@@ -82,9 +81,8 @@ def walk(mirror: Mirror, project: str, shas: Iterable[str], number: int, state: 
         delta = delta_of(repository, commit_at(repository, sha), frozenset(state.environments))
         state, effect = step(state, delta)
         git = mirror.git_commit(project, sha)
-        record = CommitRecord(
-            following, git, kind_of(git), effect.environments, effect.services, effect.images, job_of(git)
-        )
+        kind, job = told_by(git)
+        record = CommitRecord(following, git, kind, effect.environments, effect.services, effect.images, job)
         yield Step(record, delta.paths, effect), state
 
 

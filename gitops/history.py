@@ -73,14 +73,12 @@ class FileChange:
     after: object
 
 
-def kind_of(commit: GitCommit) -> CommitKind:
-    """What a commit is: as its subject says when Lucity signed it, else EXTERNAL."""
-    return parse(commit.message).kind if commit.trusted else CommitKind.EXTERNAL
-
-
-def job_of(commit: GitCommit) -> str | None:
-    """The job that made a commit; a Job-Id that Lucity did not sign does not count."""
-    return parse(commit.message).first(JOB_ID) if commit.trusted else None
+def told_by(commit: GitCommit) -> tuple[CommitKind, str | None]:
+    """The kind and the Job-Id that a message tells; what Lucity did not sign is EXTERNAL and of no job."""
+    if not commit.trusted:
+        return CommitKind.EXTERNAL, None
+    message = parse(commit.message)
+    return message.kind, message.first(JOB_ID)
 
 
 def is_values(path: str) -> bool:
