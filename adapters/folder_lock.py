@@ -31,7 +31,8 @@ def locked(path: Path, timeout_seconds: float) -> Iterator[None]:
 
 class Flight(Generic[Answer]):
     """Callers that arrive while a run is under way share the next one: each answer is from a run that began after
-    its call."""
+    its call.
+    """
 
     def __init__(self, work: Callable[[], Answer]) -> None:
         self._work = work

@@ -1,5 +1,6 @@
 """What git's answers mean, as pure functions over its exit and its words. The words were recorded from git 2.39,
-bare repositories and Soft-serve 0.12; whatever is unknown is read as the answer that makes the caller look again."""
+bare repositories and Soft-serve 0.12; whatever is unknown is read as the answer that makes the caller look again.
+"""
 
 import re
 from enum import Enum, auto

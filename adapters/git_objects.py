@@ -1,8 +1,11 @@
 """The objects of one bare repository, by pygit2: reading trees and commits, writing commits. No refs, no transport."""
 
 import re
+import shutil
 import threading
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,6 +45,23 @@ class Objects:
             raise MissingCommit(f"no mirror at {self._path.name}") from error
         return opened[1]
 
+    def discard(self) -> None:
+        """Remove the repository, in one step for everybody else."""
+        doomed = self._path.with_name(f".old-{uuid.uuid4().hex}")
+        with suppress(FileNotFoundError):
+            self._path.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+    def part(self, oid: pygit2.Oid) -> pygit2.Object:
+        """A tree or blob of a commit that is there. When it is not, the repository is broken: it is removed, so that
+        the next fetch makes it anew, and MissingCommit is raised.
+        """
+        try:
+            return self.read(oid)
+        except MissingCommit:
+            self.discard()
+            raise
+
     def commit(self, sha: str) -> pygit2.Commit:
         """A commit by its full SHA. Raises MissingCommit."""
         if not _SHA.fullmatch(sha):
@@ -76,7 +96,7 @@ class GitTree:
         found = self._find(path)
         if found is None or found.filemode not in _FILES:
             return None
-        blob = self._objects.read(found.id)
+        blob = self._objects.part(found.id)
         return blob.data if isinstance(blob, pygit2.Blob) else None
 
     def folder(self, path: str) -> tuple[str, ...]:
@@ -108,7 +128,7 @@ class GitTree:
         entry = self._find(path) if path else None
         if path and (entry is None or entry.filemode != FileMode.TREE):
             return {}
-        tree = self._objects.read(self._root if entry is None else entry.id)
+        tree = self._objects.part(self._root if entry is None else entry.id)
         listed = tree if isinstance(tree, pygit2.Tree) else ()
         return {one.name or "": one for one in listed if one.filemode in (*_FILES, FileMode.TREE)}
 
@@ -143,7 +163,8 @@ class Commits:
 
     def write(self, objects: Objects, parent: str, new: NewCommit) -> str:
         """Write one signed commit on `parent` ('' for a root); its SHA. Raises MissingCommit, and ValueError for a name
-        or path that Git cannot hold."""
+        or path that Git cannot hold.
+        """
         base = objects.commit(parent) if parent else None
         repository = objects.repository()
         tree = write_tree(repository, base.tree if base is not None else None, new.writes)

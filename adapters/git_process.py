@@ -29,7 +29,7 @@ _FIXED = {
     "LANGUAGE": "C",
 }
 _PR_SET_PDEATHSIG = 1
-_DRAIN_SECONDS = 2.0
+_GRACE_SECONDS = 1.0
 _CREDENTIALS = re.compile(r"://[^/\s@]+@")
 
 
@@ -60,14 +60,14 @@ def executable() -> str:
 
 
 def die_with_parent() -> Callable[[], None] | None:
-    """What a child does before exec so that the kernel kills it when the thread that started it is gone (Linux)."""
+    """What a child does before exec so that the kernel ends it when the thread that started it is gone (Linux)."""
     return _set_parent_death_signal if _LIBC is not None else None
 
 
-def end_group(pid: int) -> None:
-    """Kill a process that leads a group, and all of its group."""
+def signal_group(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process that leads a group, and to all of its group. SIGTERM lets git remove its locks."""
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+        os.killpg(pid, number)
 
 
 def run(
@@ -78,7 +78,8 @@ def run(
     repository: Path | None = None,
 ) -> Finished:
     """Run `git <arguments>` to its end or its deadline. Never raises for what git does. Hooks of `repository` do not
-    run; those of a repository that git talks to do."""
+    run; those of a repository that git talks to do.
+    """
     where = [] if repository is None else [f"--git-dir={repository}"]
     process = safer_popen(
         [executable(), "-c", f"core.hooksPath={os.devnull}", *where, *arguments],
@@ -101,30 +102,28 @@ def _finish(process: "subprocess.Popen[bytes]", timeout_seconds: float) -> Finis
     try:
         out, err = process.communicate(timeout=timeout_seconds)
     except subprocess.TimeoutExpired:
-        end_group(process.pid)
-        out, err = _drain(process)
+        out, err = _end(process)
         return Finished(process.wait(), out, err.decode(errors="replace"), timed_out=True)
     except BaseException:
-        end_group(process.pid)
-        _drain(process)
+        _end(process)
         raise
     return Finished(process.returncode, out, err.decode(errors="replace"))
 
 
-def _drain(process: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
-    # A grandchild that left the group may keep the pipes open for ever.
-    try:
-        return process.communicate(timeout=_DRAIN_SECONDS)
-    except subprocess.TimeoutExpired:
-        for pipe in (process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
-        return b"", b""
+def _end(process: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        signal_group(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=_GRACE_SECONDS)
+    # A grandchild that left the group keeps the pipes open, perhaps for ever.
+    for pipe in filter(None, (process.stdout, process.stderr)):
+        pipe.close()
+    return b"", b""
 
 
 def _set_parent_death_signal() -> None:
     if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None

@@ -2,11 +2,13 @@
 
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pygit2
 
@@ -19,6 +21,7 @@ _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 _SHA = re.compile(r"[0-9a-f]{40}")
 _MAIN = "refs/heads/main"
 _BUNDLE_SECONDS = 900.0
+_STALE_SECONDS = 60.0
 _CONFIGURATION: Mapping[str, str | bool] = {
     "receive.denyNonFastForwards": True,
     "receive.denyDeletes": True,
@@ -71,7 +74,8 @@ class LocalGitHost:
 
     def archive(self, project: str) -> None:
         """See GitHost.archive. The repository leaves its place first, so that no push slips in behind the bundle; what
-        a crash left half done is finished by the next call."""
+        a crash left half done is finished by the next call.
+        """
         path = self.path(project)
         leaving = path.with_name(f".leaving-{project}.git")
         if leaving.exists():
@@ -82,7 +86,9 @@ class LocalGitHost:
 
     def remote(self, project: str) -> tuple[str, Mapping[str, str]]:
         """See GitHost.remote: a path, and no credentials."""
-        return str(self.path(project)), {}
+        path = self.path(project)
+        _remove_stale_locks(path)
+        return str(path), {}
 
     def _bundle(self, project: str, repository: Path) -> None:
         if list(pygit2.Repository(str(repository)).references):
@@ -90,19 +96,41 @@ class LocalGitHost:
             at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
             temporary = self._archive / f".{project}-{at}"
             _checked(_git(repository, "bundle", "create", "--quiet", str(temporary), "--all"))
-            _checked(_git(repository, "bundle", "verify", "--quiet", str(temporary)))
+            self._verify(repository, temporary)
             temporary.rename(self._archive / f"{project}-{at}.bundle")
             sync_folder(self._archive)
         shutil.rmtree(repository)
 
+    def _verify(self, repository: Path, bundle: Path) -> None:
+        _checked(_git(repository, "bundle", "verify", "--quiet", str(bundle)))
+        with TemporaryDirectory(dir=self._archive, prefix=".verify-") as folder:
+            # `bundle verify` reads the header only.
+            _checked(_git(None, "clone", "--quiet", "--mirror", "--template=", "--", str(bundle), folder))
+            if _references(Path(folder)) != _references(repository):
+                raise Unreachable("git", f"a repository could not be archived, it is kept at {repository}")
 
-def _git(repository: Path, *arguments: str) -> Finished:
+
+def _references(repository: Path) -> dict[str, str]:
+    opened = pygit2.Repository(str(repository))
+    return {name: str(opened.references[name].resolve().target) for name in opened.references}
+
+
+def _git(repository: Path | None, *arguments: str) -> Finished:
     return run(arguments, repository=repository, timeout_seconds=_BUNDLE_SECONDS)
 
 
 def _checked(finished: Finished) -> None:
     if not finished.succeeded:
         raise Unreachable("git", f"a repository could not be archived, it is kept: {finished.stderr.strip()}")
+
+
+def _remove_stale_locks(repository: Path) -> None:
+    # A receive-pack that was killed leaves its lock, and then nobody could push any more.
+    for name in (f"{_MAIN}.lock", "packed-refs.lock"):
+        lock = repository / name
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if time.time() - lock.stat().st_mtime > _STALE_SECONDS:
+                lock.unlink()
 
 
 def _read_main(repository: Path) -> str | None:

@@ -1,8 +1,10 @@
 """Bare mirrors of the host's repositories on our disk: objects by pygit2, transport by git. Everything here can be
-deleted at any time; a fetch brings it back."""
+deleted at any time; a fetch brings it back.
+"""
 
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
@@ -25,6 +27,8 @@ LUCITY = Person("Lucity", "lucity@localhost")
 _MAINTENANCE_SECONDS = 900.0
 _LOOSE_IN_ONE_FOLDER = 27
 _PACKS = 50
+_KEPT_OPEN = 256
+_LEFTOVER_SECONDS = 3600.0
 
 
 class Mirrors:
@@ -51,6 +55,7 @@ class Mirrors:
         self._objects: dict[str, Objects] = {}
         self._flights: dict[str, Flight[str | None]] = {}
         self._tended: set[str] = set()
+        _remove_leftovers(root)
 
     def head(self, project: str) -> str | None:
         """See Repositories.head."""
@@ -83,7 +88,16 @@ class Mirrors:
         url, environment = self._host.remote(project)
         lease = f"--force-with-lease={MAIN}:{old}"
         finished = run(
-            ["push", "--porcelain", "--atomic", lease, "--end-of-options", url, f"{new}:{MAIN}"],
+            [
+                "push",
+                "--porcelain",
+                "--atomic",
+                lease,
+                *_bound_receive_pack(url),
+                "--end-of-options",
+                url,
+                f"{new}:{MAIN}",
+            ],
             repository=self._path(project),
             environment=environment,
             timeout_seconds=self._push_timeout,
@@ -132,6 +146,8 @@ class Mirrors:
 
     def _open(self, project: str) -> Objects:
         with self._guard:
+            if len(self._objects) >= _KEPT_OPEN and project not in self._objects:
+                del self._objects[next(iter(self._objects))]
             return self._objects.setdefault(project, Objects(self._path(project)))
 
     def _lock(self, project: str) -> AbstractContextManager[None]:
@@ -146,10 +162,10 @@ class Mirrors:
                 self._create(project)
                 finished = self._run_fetch(path, url, dict(environment))
                 if classify_fetch(finished) is FetchState.FAILED and self._at_fault(finished, url, dict(environment)):
-                    self._discard(path)
+                    self._open(project).discard()
                     self._create(project)
                     finished = self._run_fetch(path, url, dict(environment))
-                return self._settle(project, path, finished)
+                return self._settle(project, finished)
         except TimeoutError as error:
             raise Unreachable("git", str(error)) from error
 
@@ -180,7 +196,7 @@ class Mirrors:
         )
         return listed.succeeded
 
-    def _settle(self, project: str, path: Path, finished: Finished) -> str | None:
+    def _settle(self, project: str, finished: Finished) -> str | None:
         match classify_fetch(finished):
             case FetchState.FETCHED:
                 self._tend(project)
@@ -189,7 +205,7 @@ class Mirrors:
                 self._forget_main(project)
                 return None
             case FetchState.MISSING:
-                self._discard(path)
+                self._open(project).discard()
                 raise Refused(NotFound(f"the Git host has no repository for project {project}", "project", project))
             case FetchState.FAILED:
                 raise Unreachable("git", message_of(finished))
@@ -207,12 +223,6 @@ class Mirrors:
             shutil.rmtree(temporary, ignore_errors=True)
             if not path.exists():
                 raise
-
-    def _discard(self, path: Path) -> None:
-        doomed = self._root / f".old-{uuid.uuid4().hex}"
-        with suppress(FileNotFoundError):
-            path.rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
 
     def _forget_main(self, project: str) -> None:
         with suppress(MissingCommit, KeyError, pygit2.GitError):
@@ -244,9 +254,26 @@ class Mirrors:
                 self._tended.discard(project)
 
 
+def _remove_leftovers(root: Path) -> None:
+    # What a process that was killed had half made or half removed.
+    for folder in (*root.glob(".new-*"), *root.glob(".old-*")):
+        with suppress(FileNotFoundError):
+            if time.time() - folder.stat().st_mtime > _LEFTOVER_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _bound_receive_pack(url: str) -> list[str]:
+    # When we are killed, git push dies with us; on this machine the receive-pack behind it has to follow, or its push
+    # could land long after everybody has looked for it. Git itself gives this line to a shell.
+    if not url.startswith("/") or shutil.which("setpriv") is None:
+        return []
+    return ["--receive-pack=exec setpriv --pdeathsig TERM git-receive-pack"]
+
+
 def first_parents(repository: pygit2.Repository, old: str | None, new: str) -> list[pygit2.Commit] | None:
     """First-parent commits from `new` down to, and without, what `old` already contains; None when `new` does not
-    descend from `old`."""
+    descend from `old`.
+    """
     found: list[pygit2.Commit] = []
     commit = repository[new]
     while isinstance(commit, pygit2.Commit):

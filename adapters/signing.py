@@ -51,7 +51,8 @@ class Signer:
         cls, path: Path, principal: str = "lucity@localhost", allowed_signers: Path | None = None
     ) -> "Signer":
         """The OpenSSH key at `path` (0600, its `.pub` beside it), made when there is none; processes that start at once
-        agree on one. It is added to `allowed_signers` (None: the file beside the key), where former keys stay."""
+        agree on one. It is added to `allowed_signers` (None: the file beside the key), where former keys stay.
+        """
         if not path.exists():
             _create_key(path)
         signer = cls(_load(path))
@@ -93,7 +94,8 @@ class Signatures:
 
     def verify(self, payload: bytes, armored: str) -> Signature:
         """What the signature of `payload` is worth: VALID and INVALID are about Lucity's keys; whatever cannot be read
-        is INVALID, and any other kind of signature is by an unknown key."""
+        is INVALID, and any other kind of signature is by an unknown key.
+        """
         text = armored.strip()
         if not text:
             return Signature(SignatureState.NONE)
