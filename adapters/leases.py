@@ -25,3 +25,8 @@ class RedisLeases:
         """See ports.Leases.drop."""
         with reached():
             self._client.delete(f"lucity:lease:{name}")
+
+    def held(self, name: str) -> bool:
+        """See ports.Leases.held."""
+        with reached():
+            return bool(self._client.exists(f"lucity:lease:{name}"))

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -152,10 +153,9 @@ def _observation(
     )
 
 
-def _resource(application: Application, document: dict[str, object]) -> ResourceStatus:
+def _resource(application: Application, document: dict[str, Any]) -> ResourceStatus:
     group, _, version = str(document["apiVersion"]).rpartition("/")
     metadata = document["metadata"]
-    assert isinstance(metadata, dict)
     return ResourceStatus(
         group=group,
         version=version,

@@ -81,7 +81,8 @@ class GitHost(Protocol):
 
 class Repositories(Protocol):
     """Bare mirrors on our disk of the host's repositories. A project is named as on the host; `settings` is the
-    private repository lucity/settings. Safe for many threads and processes on one folder. Branch is always main."""
+    private repository lucity/settings. Safe for many threads and processes on one folder. Branch is always main.
+    """
 
     def head(self, project: str) -> str | None:
         """The mirror's last knowledge of main, full SHA; None when it has none."""
@@ -89,7 +90,8 @@ class Repositories(Protocol):
 
     def fetch(self, project: str) -> str | None:
         """Ask the host; the head now ('None': the repository is empty). Raises Unreachable, and
-        Refused(NotFound what=project) when the host has no such repository (the mirror is then removed)."""
+        Refused(NotFound what=project) when the host has no such repository (the mirror is then removed).
+        """
         ...
 
     def snapshot(self, project: str, sha: str) -> Snapshot:
@@ -102,24 +104,29 @@ class Repositories(Protocol):
 
     def push(self, project: str, old: str, new: str) -> PushResult:
         """Compare-and-swap main on the host from `old` ('' for not there) to `new`; when ACCEPTED the mirror's main
-        follows. Never raises for what the host answers."""
+        follows. Never raises for what the host answers.
+        """
         ...
 
     def log(self, project: str, old: str | None, new: str) -> Sequence[GitCommit] | None:
         """First-parent commits after `old` up to `new`, oldest first (old None: from the root). None: `new` does not
-        descend from `old`, or old is unknown: history was rewritten, or old is the newer one. Raises MissingCommit for new."""
+        descend from `old`, or old is unknown: history was rewritten, or old is the newer one. Raises MissingCommit
+        for new.
+        """
         ...
 
 
 class History(Protocol):
     """What commits did, from an index beside the mirror: rebuildable, grown with the commits, asked at a head that the
-    mirror holds (MissingCommit otherwise). Every answer concerns the first-parent history of `head` only."""
+    mirror holds (MissingCommit otherwise). Every answer concerns the first-parent history of `head` only.
+    """
 
     def commits(
         self, project: str, head: str, where: CommitFilter, first: int, after: str | None
     ) -> tuple[Sequence[CommitRecord], bool]:
         """Newest first, after the commit with SHA `after`; and whether more follow. Raises Refused(InvalidInput) for a
-        cursor that is no commit of this history."""
+        cursor that is no commit of this history.
+        """
         ...
 
     def find(self, project: str, head: str, revisions: Sequence[str]) -> Mapping[str, CommitRecord]:
@@ -143,17 +150,20 @@ class History(Protocol):
     def newest(self, project: str, head: str) -> Mapping[tuple[str, str], CommitRecord]:
         """(environment, service) → newest commit that changed that service there (base changes count for every
         environment); (environment, '') → newest commit that touched the environment at all (its folder or base/);
-        (environment, '+') → the commit that created its folder: its identity."""
+        (environment, '+') → the commit that created its folder: its identity.
+        """
         ...
 
     def changes(self, project: str, sha: str) -> Sequence[FileChange]:
         """What a commit changed against its first parent, key by key, in the YAML files of ours that can be read, by
-        path. Raises MissingCommit."""
+        path. Raises MissingCommit.
+        """
         ...
 
     def diff(self, project: str, sha: str) -> str:
         """Unified text of the whole commit against its first parent, cut after 1 MiB with a last line that says so.
-        Raises MissingCommit."""
+        Raises MissingCommit.
+        """
         ...
 
 
@@ -162,7 +172,12 @@ class Renderer(Protocol):
 
     def render(self, tree: Tree, project: str, environment: str) -> Manifests:
         """As `helm template base -f environments/<environment>/values.yaml` in the environment's namespace. Raises
-        Refused(RenderFailed) with the chart's words; a render over its time or memory is one too."""
+        Refused(RenderFailed) with the chart's words; a render over its time or memory is one too.
+        """
+        ...
+
+    def close(self) -> None:
+        """End what was started for rendering."""
         ...
 
 
@@ -171,8 +186,9 @@ class Ledger(Protocol):
 
     def admit(self, job: JobRecord, namespaces: Sequence[tuple[str, str]] = ()) -> JobRecord:
         """Idempotency → record → queue → event, in one step; the record with its number. The same id with the same
-        fingerprint answers the present record. `namespaces` (name, environment) are reserved for this project. Raises Refused:
-        Conflict KEY_REUSED, AlreadyExists (what=namespace), RateLimited (queue over 5,000 jobs or 64 MiB)."""
+        fingerprint answers the present record. `namespaces` (name, environment) are reserved for this project.
+        Raises Refused: Conflict KEY_REUSED, AlreadyExists (what=namespace), RateLimited (queue over 5,000 jobs or 64 MiB).
+        """
         ...
 
     def get(self, ids: Sequence[str]) -> Mapping[str, JobRecord]:
@@ -188,8 +204,9 @@ class Ledger(Protocol):
         ...
 
     def cancel(self, job_id: str) -> JobRecord:
-        """QUEUED: CANCELED at once. RUNNING, not sealed: asked for, decided by the seal. WAITING: nothing that landed is
-        undone, so JOB_ENDED is not right either: Conflict PUSHING. Raises Refused: NotFound, Conflict PUSHING or JOB_ENDED."""
+        """QUEUED: CANCELED at once. RUNNING, not sealed: asked for, decided by the seal. WAITING: its commit landed
+        and is not undone, so Conflict PUSHING. Raises Refused: NotFound, Conflict PUSHING or JOB_ENDED.
+        """
         ...
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
@@ -204,7 +221,8 @@ class Claims(Protocol):
         """The next jobs in order, now RUNNING, attempts + 1; None when there is nothing to do or another claim lives.
         Unconfirmed (sealed) jobs come first, alone, in mode LOOK. A job whose claim expired before comes alone.
         Jobs of an environment that a WAITING job holds back are passed over, and what queues behind them for the
-        same environment too."""
+        same environment too.
+        """
         ...
 
     def heartbeat(self, claim: Claim) -> None:
@@ -220,12 +238,15 @@ class Claims(Protocol):
         ...
 
     def release(self, claim: Claim) -> bool:
-        """End the claim; jobs without an outcome return to their place (sealed ones stay sealed). Whether more can be claimed now."""
+        """End the claim; jobs without an outcome return to their place (sealed ones stay sealed). Whether more can be
+        claimed now.
+        """
         ...
 
     def sweep(self, push_timeout_seconds: float) -> Sequence[str]:
         """Return the jobs of expired claims to their queues (FAILED at the third), trim by age and number; the
-        projects whose bell should be rung now."""
+        projects whose bell should be rung now.
+        """
         ...
 
 
@@ -258,7 +279,9 @@ class Events(Protocol):
         rewritten: bool = False,
     ) -> bool:
         """Move the head from `old` to `new` and emit one COMMIT event for each (sha, environments), oldest first. `old`
-        None: first sight, no events; '': the repository was empty, so nobody has seen it. False: the head is not `old`; nothing was done."""
+        None: first sight, no events; '': the repository was empty, so nobody has seen it. False: the head is not
+        `old`; nothing was done.
+        """
         ...
 
     def revoked(self, token_id: str) -> None:
@@ -300,7 +323,9 @@ class Statuses(Protocol):
         ...
 
     def forget(self, project: str, environments: Sequence[str] | None = None) -> None:
-        """Remove what is kept for environments that are gone (None: all of the project, its head and reservations too)."""
+        """Remove what is kept for environments that are gone (None: all of the project, its head and reservations
+        too).
+        """
         ...
 
 
@@ -317,6 +342,10 @@ class Leases(Protocol):
 
     def drop(self, name: str) -> None:
         """End it, whoever holds it."""
+        ...
+
+    def held(self, name: str) -> bool:
+        """Whether anybody holds it now."""
         ...
 
 

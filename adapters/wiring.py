@@ -17,6 +17,7 @@ from adapters.leases import RedisLeases
 from adapters.ledger import RedisLedger
 from adapters.local_delivery import LocalDelivery
 from adapters.local_git import LocalGitHost
+from adapters.measures import Measures
 from adapters.mirrors import Mirrors
 from adapters.ports import (
     Bell,
@@ -62,6 +63,7 @@ class Ports:
     tokens: Tokens
     bell: Bell
     failpoints: Failpoints
+    measures: Measures
 
 
 @dataclass(frozen=True)
@@ -125,4 +127,5 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
         tokens=git.tokens(settings, redis),
         bell=bell(settings, leases),
         failpoints=Failpoints.parse(settings.failpoint, settings.data / "failpoints", testing=settings.testing),
+        measures=Measures(redis),
     )

@@ -128,6 +128,10 @@ class Change(Protocol):
         """Files and folders that it reads or writes: `expectedHead` refuses when a later commit touched one of them."""
         ...
 
+    def validate(self) -> None:
+        """Raise Refused(InvalidInput) with every field that is wrong; paths are those of the API's input."""
+        ...
+
     def summary(self) -> str:
         """The commit subject as far as it can be told without a tree."""
         ...

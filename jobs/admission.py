@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,10 +17,11 @@ from adapters.ports import Unreachable
 from adapters.records import JobRecord, JobState
 from adapters.wiring import Ports
 from gitops import layout, names, repository
-from gitops.access import authorize
+from gitops.access import CHANGE, authorize
 from gitops.changes import Actor, Change, JobKind, Ref
+from gitops.operations.environments import DeleteEnvironment
 from gitops.problems import AlreadyExists, Conflict, ConflictCode, NotFound, Refused, invalid
-from gitops.tree import Files, Tree
+from gitops.tree import Tree
 from jobs import heads
 from jobs.landed import landed_record
 from jobs.preconditions import check_expected_head
@@ -48,7 +49,8 @@ def admit(
 
     `arguments` are the mutation's input; the same key with others is KEY_REUSED.
     """
-    authorize(actor, "change", change.project)
+    authorize(actor, CHANGE, change.project)
+    change.validate()
     job = _record(actor, change, key, reason, expected_head, _fingerprint(mutation, arguments), retry_of)
     if key is not None and (known := _known(ports, job)):
         return known
@@ -77,14 +79,14 @@ def ring(ports: Ports, lanes: Iterable[str]) -> None:
 def cancel(ports: Ports, actor: Actor, job_id: str) -> JobRecord:
     """End a job before its push begins. Raises Refused: NotFound, Conflict PUSHING or JOB_ENDED."""
     job = _job(ports, job_id)
-    authorize(actor, "change", job.project)
+    authorize(actor, CHANGE, job.project)
     return ports.ledger.cancel(job_id)
 
 
 def retry(ports: Ports, actor: Actor, job_id: str) -> JobRecord:
     """A new job for the change of one that FAILED or was CANCELED; while such a one is unfinished, that one."""
     job = _job(ports, job_id)
-    authorize(actor, "change", job.project)
+    authorize(actor, CHANGE, job.project)
     if job.state not in {JobState.FAILED, JobState.CANCELED}:
         message = f"Job {job_id} is {job.state}: only a failed or cancelled job can be tried again."
         raise Refused(Conflict(message, ConflictCode.JOB_ENDED, job_id=job_id))
@@ -109,7 +111,6 @@ def derived_id(actor: Actor, key: str | None) -> str:
     """`job_` and 26 characters; the same for the same actor and key, random without a key."""
     seed = hashlib.sha256(f"{actor.id}\n{key}".encode()).digest() if key is not None else secrets.token_bytes(16)
     return "job_" + base64.b32encode(seed[:16]).decode().rstrip("=").lower()
-
 
 
 def _job(ports: Ports, job_id: str) -> JobRecord:
@@ -138,7 +139,7 @@ def _record(
         id=derived_id(actor, key),
         kind=change.KIND,
         project=change.project,
-        environments=change.environments,
+        environments=() if change.KIND is JobKind.PROJECT_CREATE else change.environments,
         services=change.services,
         summary=change.summary(),
         actor=actor,
@@ -172,6 +173,7 @@ def _known(ports: Ports, job: JobRecord) -> JobRecord | None:
 
 def _judge(ports: Ports, change: Change, expected_head: str | None) -> None:
     """Raise Refused for what neither the mirror nor any job ahead makes possible."""
+    _judge_confirmation(ports, change)
     if _refusal(_standing(ports, change.project), change) is None:
         return _judge_head(ports, change, expected_head)
     ahead = ports.ledger.unfinished([change.project]).get(change.project, ())
@@ -183,7 +185,9 @@ def _judge(ports: Ports, change: Change, expected_head: str | None) -> None:
         may_be_gone.update(other.deletes)
     if _refusal(may_exist, change, may_be_gone) is None:
         return None
-    being_deleted = [job for job in ahead if job.kind in _DELETION and _is_about(change, load_change(job.change).deletes)]
+    being_deleted = [
+        job for job in ahead if job.kind in _DELETION and _is_about(change, load_change(job.change).deletes)
+    ]
     if being_deleted:
         message = f"{being_deleted[0].summary} is under way: wait until it has ended."
         raise Refused(Conflict(message, ConflictCode.BEING_DELETED, job_id=being_deleted[0].id))
@@ -191,6 +195,25 @@ def _judge(ports: Ports, change: Change, expected_head: str | None) -> None:
     if refusal is not None:
         raise refusal
     return None
+
+
+def _judge_confirmation(ports: Ports, change: Change) -> None:
+    """An environment that stands and is not ephemeral needs its name repeated, unless jobs ahead may replace it."""
+    if not isinstance(change, DeleteEnvironment) or change.confirm is not None or change.expires_at is not None:
+        return
+    head = heads.current(ports, change.project)
+    if head.sha is None:
+        return
+    tree = ports.repositories.snapshot(change.project, head.sha)
+    if change.environment not in tree.folder(layout.ENVIRONMENTS):
+        return
+    replaced = any(change.environment in job.environments for job in _ahead(ports, change.project, _DELETION))
+    if not repository.read_environment(tree, change.environment).ephemeral and not replaced:
+        raise invalid("confirm", f"{change.environment} is not ephemeral: repeat its name in confirm to delete it.")
+
+
+def _ahead(ports: Ports, project: str, kinds: Collection[JobKind]) -> list[JobRecord]:
+    return [job for job in ports.ledger.unfinished([project]).get(project, ()) if job.kind in kinds]
 
 
 def _judge_head(ports: Ports, change: Change, expected_head: str | None) -> None:
@@ -226,9 +249,12 @@ def _refusal(exists: set[Ref], change: Change, may_be_gone: Iterable[Ref] = ()) 
     needs = change.needs if project in change.creates else (project, *change.needs)
     for ref in needs:
         if ref not in exists and not (ref.what == "service" and _ANY_SERVICE in exists):
-            return Refused(NotFound(f"There is no {ref.what} {ref.name}: create it first, or check the name.", *_pair(ref)))
-    for ref in change.creates:
-        if ref in exists and ref not in set(may_be_gone):
+            return Refused(
+                NotFound(f"There is no {ref.what} {ref.name}: create it first, or check the name.", *_pair(ref))
+            )
+    gone = set(may_be_gone)
+    for ref in change.creates if project not in gone else ():
+        if ref in exists and ref not in gone:
             return Refused(AlreadyExists(f"The {ref.what} {ref.name} exists already.", *_pair(ref)))
     return None
 
@@ -239,12 +265,19 @@ def _pair(ref: Ref) -> tuple[str, str]:
 
 def _namespaces(ports: Ports, change: Change) -> list[tuple[str, str]]:
     """The namespaces to reserve. Raises Refused when another pair of this name stands in Git already (the reservation
-    itself lives in Redis and may have been lost)."""
-    wanted = [(names.namespace(change.project, ref.name), ref.name) for ref in change.creates if ref.what == "environment"]
+    itself lives in Redis and may have been lost).
+    """
+    wanted = [
+        (names.namespace(change.project, ref.name), ref.name) for ref in change.creates if ref.what == "environment"
+    ]
     for namespace, environment in wanted:
         for project, other in _splits(namespace):
-            if (project, other) != (change.project, environment) and Ref("environment", other) in _standing(ports, project):
-                message = f"The namespace {namespace} belongs to environment {other} of project {project}: take another name."
+            if (project, other) != (change.project, environment) and Ref("environment", other) in _standing(
+                ports, project
+            ):
+                message = (
+                    f"The namespace {namespace} belongs to environment {other} of project {project}: take another name."
+                )
                 raise Refused(AlreadyExists(message, "namespace", namespace))
     return wanted
 

@@ -19,7 +19,6 @@ from gitops.problems import JobFailure, Problem, Refused
 from gitops.tree import Files, Tree
 from jobs.preconditions import check_expected_head
 
-
 _log = structlog.get_logger()
 
 
@@ -60,7 +59,7 @@ def build(ports: Ports, jobs: Sequence[JobRecord], head: str) -> Batch:
             batch = replace(batch, failed=(*batch.failed, (job, refusal.problem)))
         except (Unreachable, MissingCommit):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a change that fails fails alone
             _log.exception("change failed unexpectedly", job=job.id)
             batch = replace(batch, failed=(*batch.failed, (job, _unexpected(error))))
     return batch

@@ -25,10 +25,10 @@ def desired(ports: Ports, project: str, head: str) -> Mapping[str, Application]:
     """The applications that Git asks for at `head`, by environment; none for a project that is being deleted."""
     tree = ports.repositories.snapshot(project, head)
     there = repository.read(tree)
-    if there.deleting:
+    if there.settings.deleting:
         return {}
     newest = ports.history.newest(project, head)
-    ephemeral = {environment.name for environment in there.environments or () if environment.ephemeral}
+    ephemeral = {environment.name for environment in there.environments if environment.ephemeral}
     return {
         name: Application(project, name, names.namespace(project, name), newest[name, "+"].git.sha, name in ephemeral)
         for name in tree.folder(layout.ENVIRONMENTS)
@@ -50,7 +50,7 @@ def converge(ports: Ports, project: str, head: str, waiting: Sequence[JobRecord]
     if gone:
         ports.statuses.forget(project, gone)
     ports.ledger.settle([outcome for outcome in outcomes if outcome])
-    if not wanted and not going and repository.read(ports.repositories.snapshot(project, head)).deleting:
+    if not wanted and not going and repository.read(ports.repositories.snapshot(project, head)).settings.deleting:
         _end_project(ports, project, waiting)
 
 
@@ -71,7 +71,9 @@ def _delete(ports: Ports, head: str, unwanted: Sequence[Application]) -> set[str
     going = set()
     for app in unwanted[:DELETIONS_PER_RUN]:
         if app.identity not in ports.history.find(app.project, head, [app.identity]):
-            _log.error("not deleted: its commit is not in this history", project=app.project, environment=app.environment)
+            _log.error(
+                "not deleted: its commit is not in this history", project=app.project, environment=app.environment
+            )
             going.add(app.environment)
         elif not ports.delivery.delete(app):
             going.add(app.environment)
@@ -85,7 +87,7 @@ def _moved_on(job: JobRecord, wanted: Mapping[str, Application], blocked: Mappin
     stuck = [message for name, message in blocked.items() if not job.environments or name in job.environments]
     if stuck:
         return _stuck(job, "; ".join(stuck))
-    if job.kind is JobKind.ENVIRONMENT_CREATE and not (job.environments[0] in wanted):
+    if job.kind is JobKind.ENVIRONMENT_CREATE and job.environments[0] not in wanted:
         message = f"The environment {job.environments[0]} was deleted before it was ready."
         return replace(_succeeded(job), state=JobState.FAILED, problem=Conflict(message, ConflictCode.BEING_DELETED))
     return _succeeded(job)

@@ -5,7 +5,8 @@ Correctness rests on Git's compare-and-swap, the seal and the claim id; a worker
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -13,18 +14,21 @@ from adapters.ports import StaleClaim, Unreachable
 from adapters.records import Claim, ClaimMode, JobRecord, PushResult, PushState
 from adapters.wiring import Ports
 from gitops.changes import JobKind
-from gitops.problems import JobFailure, NotFound, Refused
+from gitops.problems import JobFailure, NotFound, Problem, Refused
 from jobs import heads, outcomes, syncs
 from jobs.batch import Batch, build
 from jobs.heartbeats import beating
 from jobs.looking import landed, look
 
+_LONGEST_PAUSE_SECONDS = 30.0
 _log = structlog.get_logger()
 
 
 def carry_out(ports: Ports, lane: str, owner: str) -> bool:
     """Carry out what one queue holds, some rounds of it; whether more can be done now (then ring and yield)."""
     for _ in range(ports.settings.claim_rounds):
+        if ports.leases.held(f"pause:{lane}"):
+            return False
         claim = ports.claims.claim(lane, owner, ports.settings.batch_limit)
         if claim is None:
             return False
@@ -53,6 +57,8 @@ def _work(ports: Ports, claim: Claim) -> bool:
         if outage.component == "redis":
             raise
         _log.warning("outage", lane=claim.project, component=outage.component, message=str(outage))
+        pause = min(2.0 ** claim.jobs[0].attempts, _LONGEST_PAUSE_SECONDS)
+        ports.leases.acquire(f"pause:{claim.project}", claim.id, pause)
         ports.claims.record(claim, outcomes.postponed(ports, claim.jobs, outage))
         return False
 
@@ -64,53 +70,14 @@ def _land(ports: Ports, claim: Claim, jobs: Sequence[JobRecord]) -> bool:
     except Refused as refusal:
         ports.claims.record(claim, [outcomes.failed(job, refusal.problem) for job in jobs])
         return True
-    jobs = _without_landed(ports, claim, [job for job in jobs if job.attempts > 1], jobs, None, head)
+    landing = _Landing(ports, claim, jobs, head)
+    landing.drop_landed([job for job in jobs if job.attempts > 1], None)
     for attempt in range(ports.settings.push_tries):
-        if not jobs:
-            return True
-        batch = build(ports, jobs, head)
-        if not batch.made:
-            fresh = _fetch(ports, claim.project)
-            if fresh == head:
-                return _record(ports, claim, batch)
-            head, jobs = fresh, _without_landed(ports, claim, jobs, jobs, head, fresh)
-            continue
-        ports.failpoints.reach("before_seal")
-        seal = ports.claims.seal(claim, [made.job.id for made in batch.made])
-        if not seal.sealed:
-            jobs = [job for job in jobs if job.id not in seal.dropped]
-            continue
-        pushed = _push(ports, claim.project, batch)
-        match pushed.state:
-            case PushState.ACCEPTED:
-                return _record(ports, claim, batch)
-            case PushState.MOVED:
-                time.sleep(random.uniform(0, min(2.0, 0.02 * 2**attempt)))  # noqa: S311 - jitter, not a secret
-                fresh = _fetch(ports, claim.project)
-                head, jobs = fresh, _without_landed(ports, claim, jobs, jobs, head, fresh)
-            case PushState.AMBIGUOUS:
-                return look(ports, claim, [made.job for made in batch.made], just_sealed=True)
-            case PushState.REFUSED if len(batch.made) > 1:
-                return _land_halves(ports, claim, jobs, batch)
-            case PushState.REFUSED:
-                offender = batch.made[0].job
-                problem = JobFailure(f"The Git host refused the commit: {pushed.message}", "commit")
-                ports.claims.record(claim, [outcomes.failed(offender, problem)])
-                jobs = [job for job in jobs if job.id != offender.id]
-            case PushState.DENIED:
-                denied = pushed.problem or JobFailure(f"The Git host denied the push: {pushed.message}", "commit")
-                ports.claims.record(claim, [outcomes.failed(made.job, denied) for made in batch.made])
-                return True
-    ports.claims.record(claim, outcomes.returned(jobs, "others keep pushing to this repository; trying again"))
+        done = landing.step(attempt)
+        if done is not None:
+            return done
+    ports.claims.record(claim, outcomes.returned(landing.jobs, "others keep pushing to this repository; trying again"))
     return False
-
-
-def _land_halves(ports: Ports, claim: Claim, jobs: Sequence[JobRecord], batch: Batch) -> bool:
-    """A hook refused the whole push: find the offender by halving, so that only it fails."""
-    middle = batch.made[len(batch.made) // 2].job.number
-    first = _land(ports, claim, [job for job in jobs if job.number < middle])
-    second = _land(ports, claim, [job for job in jobs if job.number >= middle])
-    return first and second
 
 
 def _start(ports: Ports, project: str, jobs: Sequence[JobRecord]) -> str:
@@ -120,7 +87,7 @@ def _start(ports: Ports, project: str, jobs: Sequence[JobRecord]) -> str:
         return mirrored
     creating = jobs[0].kind is JobKind.PROJECT_CREATE
     try:
-        head = _fetch(ports, project)
+        head = ports.repositories.fetch(project) or ""
     except Refused as refusal:
         if creating and isinstance(refusal.problem, NotFound):
             return ""
@@ -130,43 +97,104 @@ def _start(ports: Ports, project: str, jobs: Sequence[JobRecord]) -> str:
     return head
 
 
-def _fetch(ports: Ports, project: str) -> str:
-    return ports.repositories.fetch(project) or ""
+@dataclass
+class _Landing:
+    """Some claimed jobs on their way to the host; `jobs` are those without an outcome, `head` what they build on."""
 
+    ports: Ports
+    claim: Claim
+    jobs: Sequence[JobRecord]
+    head: str
 
-def _without_landed(
-    ports: Ports,
-    claim: Claim,
-    looked_for: Sequence[JobRecord],
-    jobs: Sequence[JobRecord],
-    old: str | None,
-    new: str,
-) -> Sequence[JobRecord]:
-    """Record those that turn out to have landed already; the others."""
-    found = landed(ports, claim.project, looked_for, old, new)
-    if not found:
-        return jobs
-    heads.notice(ports, claim.project)
-    ports.claims.record(claim, found)
-    done = {outcome.job_id for outcome in found}
-    return [job for job in jobs if job.id not in done]
+    def step(self, attempt: int) -> bool | None:
+        """Build and push once. None: not there yet; else whether all came to something."""
+        if not self.jobs:
+            return True
+        batch = build(self.ports, self.jobs, self.head)
+        if not batch.made:
+            return self._confirm(batch)
+        self.ports.failpoints.reach("before_seal")
+        seal = self.ports.claims.seal(self.claim, [made.job.id for made in batch.made])
+        if not seal.sealed:
+            self._without(seal.dropped)
+            return None
+        return self._answer(batch, self._push(batch), attempt)
 
+    def drop_landed(self, looked_for: Sequence[JobRecord], old: str | None) -> None:
+        """Record those that turn out to have landed already, in the commits after `old` (None: in all of them)."""
+        found = landed(self.ports, self.claim.project, looked_for, old, self.head)
+        if found:
+            heads.notice(self.ports, self.claim.project)
+            self.ports.claims.record(self.claim, found)
+            self._without([outcome.job_id for outcome in found])
 
-def _push(ports: Ports, project: str, batch: Batch) -> PushResult:
-    if not batch.head:
-        ports.githost.create(project)
-    ports.failpoints.reach("before_push")
-    started = time.monotonic()
-    pushed = ports.repositories.push(project, batch.head, batch.tip)
-    _log.info("pushed", project=project, state=pushed.state, commits=len(batch.made), seconds=time.monotonic() - started)
-    ports.failpoints.reach("after_push")
-    return pushed
+    def _answer(self, batch: Batch, pushed: PushResult, attempt: int) -> bool | None:
+        match pushed.state:
+            case PushState.ACCEPTED:
+                return self._record(batch)
+            case PushState.MOVED:
+                time.sleep(random.uniform(0, min(2.0, 0.02 * 2**attempt)))  # noqa: S311 - jitter, not a secret
+                self._move()
+                return None
+            case PushState.AMBIGUOUS:
+                return look(self.ports, self.claim, [made.job for made in batch.made], just_sealed=True)
+            case PushState.REFUSED if len(batch.made) > 1:
+                return self._halve(batch)
+            case PushState.REFUSED:
+                problem = JobFailure(f"The Git host refused the commit: {pushed.message}", "commit")
+                self._fail(batch, problem)
+                return None
+            case PushState.DENIED:
+                denied = pushed.problem or JobFailure(f"The Git host denied the push: {pushed.message}", "commit")
+                self._fail(batch, denied)
+                return None
 
+    def _confirm(self, batch: Batch) -> bool | None:
+        """Nothing to push, so nothing confirmed the head: look whether it still is the host's."""
+        before = self.head
+        self._move()
+        return self._record(batch) if self.head == before else None
 
-def _record(ports: Ports, claim: Claim, batch: Batch) -> bool:
-    if batch.made:
-        commits = [(made.sha, made.environments) for made in batch.made]
-        heads.advance(ports, claim.project, batch.head, batch.tip, commits)
-    ports.claims.record(claim, outcomes.of(batch))
-    ports.failpoints.reach("after_record")
-    return True
+    def _move(self) -> None:
+        before, self.head = self.head, self.ports.repositories.fetch(self.claim.project) or ""
+        if self.head != before:
+            self.drop_landed(self.jobs, before)
+
+    def _fail(self, batch: Batch, problem: Problem) -> None:
+        """What was pushed cannot land; the rest of the batch is judged again without it."""
+        pushed = [made.job for made in batch.made]
+        self.ports.claims.record(self.claim, [outcomes.failed(job, problem) for job in pushed])
+        self._without([job.id for job in pushed])
+
+    def _halve(self, batch: Batch) -> bool:
+        """A hook refused the whole push: find the offender by halving, so that only it fails."""
+        middle = batch.made[len(batch.made) // 2].job.number
+        first = _land(self.ports, self.claim, [job for job in self.jobs if job.number < middle])
+        second = _land(self.ports, self.claim, [job for job in self.jobs if job.number >= middle])
+        return first and second
+
+    def _push(self, batch: Batch) -> PushResult:
+        if not batch.head:
+            self.ports.githost.create(self.claim.project)
+        self.ports.failpoints.reach("before_push")
+        started = time.monotonic()
+        pushed = self.ports.repositories.push(self.claim.project, batch.head, batch.tip)
+        seconds = time.monotonic() - started
+        _log.info(
+            "pushed", project=self.claim.project, state=pushed.state, commits=len(batch.made), seconds=round(seconds, 4)
+        )
+        self.ports.measures.observe("push_seconds", seconds)
+        self.ports.measures.observe("batch_size", len(batch.made))
+        self.ports.failpoints.reach("after_push")
+        return pushed
+
+    def _record(self, batch: Batch) -> bool:
+        if batch.made:
+            commits = [(made.sha, made.environments) for made in batch.made]
+            heads.advance(self.ports, self.claim.project, batch.head, batch.tip, commits)
+        self.ports.claims.record(self.claim, outcomes.of(batch))
+        self.ports.failpoints.reach("after_record")
+        return True
+
+    def _without(self, job_ids: Collection[str]) -> None:
+        self.jobs = [job for job in self.jobs if job.id not in job_ids]

@@ -1,4 +1,4 @@
-"""Ephemeral environments end: when their time has come, their deletion is admitted like any change, by Lucity itself."""
+"""Ephemeral environments end: when their time has come, Lucity itself admits their deletion like any change."""
 
 from datetime import UTC, datetime
 
@@ -7,6 +7,7 @@ from gitops import repository
 from gitops.changes import Actor, ActorKind
 from gitops.operations.environments import DeleteEnvironment
 from gitops.problems import Refused
+from gitops.times import rfc3339
 from jobs import heads
 from jobs.admission import admit
 
@@ -22,11 +23,11 @@ def admit_expired(ports: Ports, project: str) -> None:
     if head is None:
         return
     now = datetime.now(UTC)
-    for environment in repository.read(ports.repositories.snapshot(project, head)).environments or ():
+    for environment in repository.read(ports.repositories.snapshot(project, head)).environments:
         if environment.expires_at is None or environment.expires_at > now:
             continue
-        expiry = environment.expires_at.isoformat()
-        change = DeleteEnvironment(project=project, name=environment.name, expires_at=environment.expires_at)
+        expiry = rfc3339(environment.expires_at)
+        change = DeleteEnvironment(project, environment.name, expires_at=expiry)
         try:
             admit(
                 ports,

@@ -80,7 +80,9 @@ def _advance(ports: Ports, project: str, known: str | None, found: str) -> bool:
     between = ports.repositories.log(project, known or None, found)
     if between is not None:
         records = ports.history.find(project, found, [commit.sha for commit in between])
-        commits = [(commit.sha, records[commit.sha].environments if commit.sha in records else ()) for commit in between]
+        commits = [
+            (commit.sha, records[commit.sha].environments if commit.sha in records else ()) for commit in between
+        ]
         return ports.events.advance_head(project, known, found, commits)
     if ports.githost.heads([project]).get(project) != found:
         return False

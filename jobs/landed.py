@@ -30,7 +30,9 @@ _KINDS = {
 }
 
 
-def landed_record(job_id: str, project: str, commit: CommitRecord, head: str, change: Change | None = None) -> JobRecord:
+def landed_record(
+    job_id: str, project: str, commit: CommitRecord, head: str, change: Change | None = None
+) -> JobRecord:
     """The job that made this trusted commit. It SUCCEEDED: what Redis knew besides is lost."""
     git = commit.git
     message = messages.parse(git.message)

@@ -13,7 +13,8 @@ from jobs import heads, outcomes
 
 def look(ports: Ports, claim: Claim, jobs: Sequence[JobRecord], *, just_sealed: bool = False) -> bool:
     """Record those of these sealed jobs that landed; return the others to the queue once their push cannot land any
-    more. Until then they stay sealed. Whether all came to something."""
+    more. Until then they stay sealed. Whether all came to something.
+    """
     try:
         head = ports.repositories.fetch(claim.project) or ""
     except Unreachable:
@@ -41,11 +42,15 @@ def landed(ports: Ports, project: str, jobs: Sequence[JobRecord], old: str | Non
     by_id = {job.id: job for job in jobs}
     commits = ports.repositories.log(project, old, new) if old else None
     if commits is not None:
-        pairs = [(messages.parse(commit.message).first(messages.JOB_ID), commit) for commit in commits if commit.trusted]
+        pairs = [
+            (messages.parse(commit.message).first(messages.JOB_ID), commit) for commit in commits if commit.trusted
+        ]
         found = {job_id: commit for job_id, commit in pairs if job_id in by_id}
     else:
         found = {job_id: record.git for job_id, record in ports.history.landed(project, new, list(by_id)).items()}
-    return [outcomes.landed(by_id[job_id], commit.sha, commit.subject, new) for job_id, commit in found.items() if job_id]
+    return [
+        outcomes.landed(by_id[job_id], commit.sha, commit.subject, new) for job_id, commit in found.items() if job_id
+    ]
 
 
 def _may_still_land(ports: Ports, job: JobRecord) -> bool:

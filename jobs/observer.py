@@ -40,7 +40,7 @@ def observe(ports: Ports, stopped: threading.Event) -> None:
                 Leader(ports, owner, stopped).lead()
         except Unreachable as outage:
             _log.warning("observer interrupted", component=outage.component, message=str(outage))
-        except Exception:
+        except Exception:  # noqa: BLE001 - a mistake of ours must not end the observer
             _log.exception("observer failed unexpectedly")
         stopped.wait(_RETRY_SECONDS)
     ports.leases.release("observer", owner)
@@ -69,7 +69,8 @@ class Leader:
         while not self.stopped.is_set():
             if self._is_due("lease", self.ports.settings.lease_seconds / 3) and not self._keep():
                 return
-            page = self.ports.events.after(position, wait_seconds=_WAIT_SECONDS)
+            self.ports.events.wait(position, _WAIT_SECONDS)
+            page = self.ports.events.after(position)
             position = page.position
             if page.gap:
                 self._take_up()
@@ -156,7 +157,12 @@ class Leader:
     def _open(self) -> set[str]:
         if not self._is_due("clock", _RETRY_SECONDS):
             return set()
-        return {place[0] for place, commits in self.tracker.watched.items() for one in commits.values() if not _is_final(one.rollout)}
+        return {
+            place[0]
+            for place, commits in self.tracker.watched.items()
+            for one in commits.values()
+            if not _is_final(one.rollout)
+        }
 
     def _agree(self, project: str, waiting: Sequence[JobRecord]) -> None:
         """Converge on the host's head, then have the delivery look at what it has not seen yet."""
@@ -217,7 +223,7 @@ class Leader:
             _log.warning("observer skipped a project", project=project, component=outage.component, message=str(outage))
         except (Refused, MissingCommit) as trouble:
             _log.warning("observer skipped a project", project=project, message=str(trouble))
-        except Exception:
+        except Exception:  # noqa: BLE001 - a mistake of ours must not end the observer
             _log.exception("observer failed on a project", project=project)
 
 

@@ -9,9 +9,7 @@ from gitops.changes import Change
 from gitops.problems import Conflict, ConflictCode, Refused
 
 
-def check_expected_head(
-    ports: Ports, change: Change, expected: str, head: str, written: Collection[str] = ()
-) -> None:
+def check_expected_head(ports: Ports, change: Change, expected: str, head: str, written: Collection[str] = ()) -> None:
     """Raise Refused(Conflict HEAD_MOVED) if a commit after `expected` touched what the change reads or writes.
 
     `written` are paths that changes ahead in the same batch wrote on top of `head`.

@@ -24,5 +24,5 @@ def sweep_until(ports: Ports, owner: str, stopped: threading.Event) -> None:
             sweep(ports, owner)
         except Unreachable as outage:
             _log.warning("sweep failed", component=outage.component, message=str(outage))
-        except Exception:
+        except Exception:  # noqa: BLE001 - a mistake of ours must not end the sweeps
             _log.exception("sweep failed unexpectedly")

@@ -21,7 +21,9 @@ def carry_out(ports: Ports, claim: Claim) -> bool:
         [
             Outcome(job.id, JobState.SUCCEEDED, head=head, no_change=True, steps=(done,))
             if job.environments[0] in wanted
-            else outcomes.failed(job, NotFound(f"There is no environment {job.environments[0]}.", "environment", job.environments[0]))
+            else outcomes.failed(
+                job, NotFound(f"There is no environment {job.environments[0]}.", "environment", job.environments[0])
+            )
             for job in claim.jobs
         ],
     )

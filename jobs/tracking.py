@@ -48,11 +48,17 @@ class Tracker:
         newest = self.ports.history.newest(project, head)
         here = {environment for environment, _ in newest}
         records = {record.git.sha: record for record in (*recent, *newest.values())}
-        pairs = [(environment, record) for record in records.values() for environment in record.environments if environment in here]
+        pairs = [
+            (environment, record)
+            for record in records.values()
+            for environment in record.environments
+            if environment in here
+        ]
         known = self.ports.statuses.rollouts([(project, environment, record.git.sha) for environment, record in pairs])
         for environment, record in pairs:
-            verdict_known = known.get((project, environment, record.git.sha))
-            self._watch(project, environment, record, record.git.committed_at, verdict_known and verdict_known.rollout)
+            judged = known.get((project, environment, record.git.sha))
+            rollout = judged.rollout if judged else None
+            self._watch(project, environment, record, record.git.committed_at, rollout)
 
     def landed(self, project: str, head: str, shas: Sequence[str]) -> None:
         """New commits at a new head."""
@@ -65,7 +71,9 @@ class Tracker:
     def forget(self, project: str, kept: Iterable[str] = ()) -> None:
         """Drop what is remembered of environments that are gone."""
         keep = set(kept)
-        for place in [place for place in {*self.watched, *self.observations} if place[0] == project and place[1] not in keep]:
+        for place in [
+            place for place in {*self.watched, *self.observations} if place[0] == project and place[1] not in keep
+        ]:
             self.watched.pop(place, None)
             self.observations.pop(place, None)
 
@@ -79,7 +87,9 @@ class Tracker:
     def stale(self, project: str) -> list[str]:
         """Environments whose newest touching commit the delivery has not looked at yet."""
         head = self.heads[project]
-        newest = {name: record for (name, part), record in self.ports.history.newest(project, head).items() if part == ""}
+        newest = {
+            name: record for (name, part), record in self.ports.history.newest(project, head).items() if part == ""
+        }
         numbers = self._numbers(project, [(project, name) for name in newest])
         return [name for name, record in newest.items() if numbers.get((project, name), 0) < record.number]
 
@@ -140,7 +150,9 @@ class Tracker:
             covered=covered,
             in_operation=covered,
             steady_since=watched.steady_since,
-            images=tuple(change.after for change in record.images if change.environment == environment and change.after),
+            images=tuple(
+                change.after for change in record.images if change.environment == environment and change.after
+            ),
         )
         if observation is None:
             return facts
@@ -151,9 +163,10 @@ class Tracker:
 
     def _numbers(self, project: str, places: Iterable[Place]) -> dict[Place, int]:
         """How far in the history each place was observed; absent for what is not a commit of it."""
-        revisions = {place: self.observations[place].revision for place in places if place in self.observations}
-        found = self.ports.history.find(project, self.heads[project], sorted({rev for rev in revisions.values() if rev}))
-        return {place: found[revision].number for place, revision in revisions.items() if revision in found}
+        seen = {place: self.observations[place].revision for place in places if place in self.observations}
+        revisions = {place: revision for place, revision in seen.items() if revision}
+        found = self.ports.history.find(project, self.heads[project], sorted(set(revisions.values())))
+        return {place: found[rev].number for place, rev in revisions.items() if rev in found}
 
 
 def _superseded_by(record: CommitRecord, environment: str, newest: Mapping[Place, CommitRecord]) -> str | None:
