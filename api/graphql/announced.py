@@ -1,3 +1,173 @@
-"""Shapes that the contract names already and that no field uses yet; clients can generate code for them."""
+"""Shapes that the contract names already and that no field uses yet, so that clients can generate code for them."""
 
-TYPES = ()
+from datetime import datetime
+from enum import StrEnum
+
+import strawberry
+
+from api.graphql.changes import ValueChange
+from api.graphql.commits import Commit
+from api.graphql.deployed import DeployedService
+from api.graphql.mutations.admitting import Asked, AskedAt
+from api.graphql.mutations.configuration import ValueInput
+from gitops.rollouts import HealthStatus
+
+
+@strawberry.type
+class Comparison:
+    """Two points of a project's history."""
+
+    base: Commit
+    head: Commit
+    commits: list[Commit]
+    changes: list[ValueChange]
+    diff: str
+
+
+@strawberry.type
+class EnvironmentSnapshot:
+    """An environment as it was."""
+
+    commit: Commit
+    services: list[DeployedService]
+    values_text: str
+
+
+@strawberry.type
+class BlameLine:
+    """One line and the commit that wrote it."""
+
+    commit: Commit
+    line: int
+    text: str
+
+
+@strawberry.type
+class ResourceNode:
+    """One Kubernetes object and those that own it."""
+
+    uid: strawberry.ID
+    parent_uids: list[strawberry.ID]
+    group: str
+    version: str
+    kind: str
+    namespace: str | None
+    name: str
+    health: HealthStatus | None
+    message: str | None
+    images: list[str]
+    created_at: datetime | None
+
+
+@strawberry.type
+class ProjectSecret:
+    """A secret's name; its value is never shown again."""
+
+    name: str
+    updated_at: datetime
+
+
+@strawberry.enum
+class RollbackScope(StrEnum):
+    """How much goes back."""
+
+    IMAGE = "IMAGE"
+    IMAGE_AND_CONFIG = "IMAGE_AND_CONFIG"
+    ENVIRONMENT = "ENVIRONMENT"
+
+
+@strawberry.input
+class RollbackInput(AskedAt):
+    """Go back to an earlier commit."""
+
+    project: str
+    environment: str
+    services: list[str] | None = strawberry.UNSET
+    to: str
+    scope: RollbackScope | None = RollbackScope.IMAGE
+    plan_token: str | None = strawberry.UNSET
+    override: bool | None = False
+
+
+@strawberry.input
+class RevertInput(AskedAt):
+    """Take back one commit."""
+
+    project: str
+    commit: str
+    override: bool | None = False
+
+
+@strawberry.input
+class HoldInput(AskedAt):
+    """Stop automation."""
+
+    project: str
+    environment: str
+    services: list[str] | None = strawberry.UNSET
+    expires_in_seconds: int | None = strawberry.UNSET
+    reason: str
+
+
+@strawberry.input
+class ReleaseHoldInput(AskedAt):
+    """Let automation go on."""
+
+    project: str
+    environment: str
+    services: list[str] | None = strawberry.UNSET
+
+
+@strawberry.input
+class BuildInput(Asked):
+    """Build an image from the source repository."""
+
+    project: str
+    service: str
+    revision: str | None = strawberry.UNSET
+    deploy_to: list[str] | None = strawberry.UNSET
+    force: bool | None = False
+
+
+@strawberry.input
+class ExtendEnvironmentInput(Asked):
+    """Keep an ephemeral environment for longer."""
+
+    project: str
+    environment: str
+    ttl_seconds: int
+
+
+@strawberry.input
+class UpdateProjectInput(AskedAt):
+    """Keys of project.yaml."""
+
+    project: str
+    values: list[ValueInput] | None = strawberry.UNSET
+    unset: list[str] | None = strawberry.UNSET
+
+
+@strawberry.input
+class SetProjectSecretInput:
+    """A secret of a project."""
+
+    project: str
+    name: str
+    value: str
+
+
+TYPES = (
+    Comparison,
+    EnvironmentSnapshot,
+    BlameLine,
+    ResourceNode,
+    ProjectSecret,
+    RollbackInput,
+    RevertInput,
+    HoldInput,
+    ReleaseHoldInput,
+    BuildInput,
+    ExtendEnvironmentInput,
+    UpdateProjectInput,
+    SetProjectSecretInput,
+)

@@ -10,6 +10,7 @@ from api.graphql import jobs, rollouts
 from api.graphql.changes import ValueChange
 from api.graphql.connections import Connection, page_size
 from api.graphql.context import Info
+from api.graphql.fields import field
 from api.graphql.given import or_none
 from api.graphql.later import EnvironmentRollout, Job
 from api.graphql.nodes import Node, node_id
@@ -59,23 +60,23 @@ class Commit(Node):
     signature: Signature
     parents: list[str]
 
-    @strawberry.field(description="The last lines of the message, as far as they are trailers.")
+    @field("The last lines of the message, as far as they are trailers.")
     def trailers(self) -> list[Trailer]:
         """Parsed when asked for."""
         return [Trailer(key=key, value=value) for key, value in messages.parse(self.message).trailers]
 
-    @strawberry.field(description="Value by value.")
+    @field("Value by value.")
     async def changes(self, info: Info) -> list[ValueChange]:
         """Compared with the first parent."""
         found = await call(differences.changes, info.context.ports, self.project_name, self.record.git)
         return [ValueChange.of(change) for change in found]
 
-    @strawberry.field(description="Unified text of the whole commit.")
+    @field("Unified text of the whole commit.")
     async def diff(self, info: Info) -> str:
         """Compared with the first parent."""
         return await call(differences.text, info.context.ports, self.project_name, self.record.git)
 
-    @strawberry.field(description="Its fate in every environment that it touched.")
+    @field("Its fate in every environment that it touched.")
     def rollouts(self) -> list[EnvironmentRollout]:
         """Loaded when asked for."""
         return [
@@ -83,7 +84,7 @@ class Commit(Node):
             for name in self.environment_names
         ]
 
-    @strawberry.field(description="The job that made it.")
+    @field("The job that made it.")
     async def job(self, info: Info) -> Job | None:
         """Its record, or what the commit itself tells."""
         return await jobs.load(info, self.record.job_id, self.project_name)
@@ -142,6 +143,20 @@ class CommitFilter:
             path=or_none(self.path),
             text=or_none(self.text),
         )
+
+
+def parse(filter_: CommitFilter | None) -> Where:
+    """A filter, or none."""
+    given = or_none(filter_)
+    return given.parse() if given else Where()
+
+
+def within(filter_: CommitFilter | None, environment: str) -> Where:
+    """A filter below an environment. Raises Refused(InvalidInput) when it names another one."""
+    where = parse(filter_)
+    if where.environment not in {None, environment}:
+        raise invalid("filter.environment", f"These are the commits of environment {environment}: ask for no other.")
+    return replace(where, environment=environment)
 
 
 async def page(

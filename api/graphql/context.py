@@ -6,9 +6,11 @@ from typing import Protocol
 
 from strawberry.types import Info as StrawberryInfo
 
+from adapters.event_tail import EventTail
 from adapters.wiring import Ports
 from api.events import Hub
 from api.graphql.loaders import Loaders
+from api.log_bell import LogBell
 from api.reading.heads import Flights
 from gitops.changes import Actor
 
@@ -39,6 +41,7 @@ class Context:
     ports: Ports
     actor: Actor
     hub: Hub
+    bell: LogBell
     flights: Flights
     checks: Checks
     load: Loaders
@@ -52,11 +55,12 @@ class Contexts:
         self._hub = hub
         self._checks = checks
         self._flights = Flights(ports)
+        self._bell = LogBell(EventTail(ports.settings.redis, ports.settings).log_wakeups)
 
     def fresh(self, actor: Actor) -> Context:
         """Make the context of one execution on behalf of `actor`."""
         load = Loaders.of(self._ports, self._flights)
-        return Context(self._ports, actor, self._hub, self._flights, self._checks, load)
+        return Context(self._ports, actor, self._hub, self._bell, self._flights, self._checks, load)
 
 
 Info = StrawberryInfo[Context, None]

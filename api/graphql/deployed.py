@@ -6,6 +6,7 @@ import strawberry
 
 from api.graphql import deployments, environments
 from api.graphql.context import Info
+from api.graphql.fields import field
 from api.graphql.images import Image
 from api.graphql.later import Deployment, Environment
 from api.graphql.nodes import Node, node_id
@@ -30,24 +31,24 @@ class DeployedService(Node):
     values: JSON | None
     hosts: list[str]
 
-    @strawberry.field(description="As base defines it.")
+    @field("As base defines it.")
     def service(self) -> Service:
         """Known already."""
         return Service.of(self.place.project, self.place.service(self.model))
 
-    @strawberry.field(description="Where it is deployed.")
+    @field("Where it is deployed.")
     def environment(self) -> Environment:
         """Known already."""
         return environments.Environment.of(self.place)
 
-    @strawberry.field(description="The worst of this service's own resources.")
+    @field("The worst of this service's own resources.")
     async def health(self, info: Info) -> HealthStatus:
         """Loaded when asked for."""
         place = self.place
         view = await info.context.load.status.load((place.project, place.environment.name))
         return service_health(view, self.model.name)
 
-    @strawberry.field(description="The commit that put this image here.")
+    @field("The commit that put this image here.")
     async def deployment(self, info: Info) -> Deployment | None:
         """Loaded when asked for."""
         place = self.place

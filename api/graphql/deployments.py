@@ -8,6 +8,7 @@ import strawberry
 from api.graphql import commits, environments, jobs, projects, rollouts
 from api.graphql.connections import Connection, page_size
 from api.graphql.context import Info
+from api.graphql.fields import field
 from api.graphql.given import or_none
 from api.graphql.images import Image
 from api.graphql.later import Commit, Environment, Job, Project, Rollout
@@ -32,27 +33,27 @@ class Deployment(Node):
     deployed_at: datetime
     current: bool = strawberry.field(description="No later commit changed this service's image here.")
 
-    @strawberry.field(description="The project.")
+    @field("The project.")
     async def project(self, info: Info) -> Project:
         """Loaded when asked for."""
         return await projects.require(info, self.project_name)
 
-    @strawberry.field(description="The environment; null when it is gone.")
+    @field("The environment; null when it is gone.")
     async def environment(self, info: Info) -> Environment | None:
         """Loaded when asked for."""
         return await environments.load(info, self.project_name, self.environment_name)
 
-    @strawberry.field(description="The commit.")
+    @field("The commit.")
     def commit(self) -> Commit:
         """Known already."""
         return commits.Commit.of(self.project_name, self.record.commit)
 
-    @strawberry.field(description="What the cluster did with it.")
+    @field("What the cluster did with it.")
     async def rollout(self, info: Info) -> Rollout:
         """Loaded when asked for."""
         return await rollouts.load(info, (self.project_name, self.environment_name, self.record.commit.git.sha))
 
-    @strawberry.field(description="The job that made the commit.")
+    @field("The job that made the commit.")
     async def job(self, info: Info) -> Job | None:
         """Loaded when asked for."""
         return await jobs.load(info, self.record.commit.job_id, self.project_name)

@@ -7,7 +7,7 @@ import strawberry
 
 from api.graphql import commits, deployed, deployments, problems, projects, statuses
 from api.graphql.context import Info
-
+from api.graphql.fields import field
 from api.graphql.guards import query
 from api.graphql.later import (
     CommitConnection,
@@ -37,29 +37,29 @@ class Environment(Node):
     problems: list[InvalidRepository]
     values_text: str | None = strawberry.field(description="environments/<name>/values.yaml, byte for byte.")
 
-    @strawberry.field(description="The project.")
+    @field("The project.")
     async def project(self, info: Info) -> Project:
         """Loaded when asked for."""
         return await projects.require(info, self.place.project)
 
-    @strawberry.field(description="What is deployed here; null when the values cannot be read.")
+    @field("What is deployed here; null when the values cannot be read.")
     def services(self) -> list[DeployedService] | None:
         """Merged already."""
         found = self.place.environment.services
         return None if found is None else [deployed.DeployedService.of(self.place, service) for service in found]
 
-    @strawberry.field(description="One service that is deployed here.")
+    @field("One service that is deployed here.")
     def service(self, name: str) -> DeployedService | None:
         """Null when it is not."""
         return self.find_service(ServiceName.parse(name))
 
-    @strawberry.field(description="What the delivery said last.")
+    @field("What the delivery said last.")
     async def status(self, info: Info) -> EnvironmentStatus:
         """Loaded when asked for."""
         view = await info.context.load.status.load((self.place.project, self.name))
         return statuses.EnvironmentStatus.of(self.place.project, self.name, view)
 
-    @strawberry.field(description="Commits that changed its folder or base/, newest first.")
+    @field("Commits that changed its folder or base/, newest first.")
     async def commits(
         self,
         info: Info,
@@ -71,14 +71,14 @@ class Environment(Node):
         where = commits.within(filter, self.name)
         return await commits.page(info, self.place.project, self.place.sha, where, first, after)
 
-    @strawberry.field(description="Images put here, newest first.")
+    @field("Images put here, newest first.")
     async def deployments(
         self,
         info: Info,
         service: str | None = strawberry.UNSET,
         first: int | None = 20,
         after: str | None = strawberry.UNSET,
-    ) -> DeploymentConnection:
+    ) -> DeploymentConnection | None:
         """One page."""
         place = self.place
         return await deployments.page(info, place.project, place.sha, self.name, service, first, after)

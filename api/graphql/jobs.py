@@ -1,5 +1,6 @@
 """Jobs: the record of one change being carried out."""
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from typing import Self
@@ -11,6 +12,7 @@ from adapters.records import JobPage, JobRecord, JobState, Step
 from api.graphql import commits, deployments, environments, problems, projects
 from api.graphql.connections import Connection, page_size
 from api.graphql.context import Info
+from api.graphql.fields import field
 from api.graphql.given import or_none
 from api.graphql.guards import query
 from api.graphql.later import Commit, Deployment, Environment, Problem, Project
@@ -23,6 +25,7 @@ from gitops.changes import JobKind
 from gitops.problems import invalid
 
 LOG_PAGE = 100
+_ID = re.compile(rf"{JOB_PREFIX}[a-z2-7]{{26}}")
 
 
 @strawberry.type(description="One part of a job.")
@@ -67,17 +70,17 @@ class Job(Node):
     steps: list[JobStep]
     no_change: bool = strawberry.field(description="SUCCEEDED without a commit: the head already was as asked.")
 
-    @strawberry.field(description="The project; null when there is none (yet).")
+    @field("The project; null when there is none (yet).")
     async def project(self, info: Info) -> Project | None:
         """Loaded when asked for."""
         return await projects.load(info, self.project_name)
 
-    @strawberry.field(description="The environment; null when there is none (yet), or the job is about none.")
+    @field("The environment; null when there is none (yet), or the job is about none.")
     async def environment(self, info: Info) -> Environment | None:
         """Loaded when asked for."""
         return await environments.load(info, self.project_name, self.environment_name)
 
-    @strawberry.field(description="How many unfinished jobs of the project stand before it; null once it has begun.")
+    @field("How many unfinished jobs of the project stand before it; null once it has begun.")
     async def queue_position(self, info: Info) -> int | None:
         """Loaded when asked for."""
         if self.state is not JobState.QUEUED:
@@ -86,34 +89,34 @@ class Job(Node):
         ids = [job.id for job in unfinished or ()]
         return ids.index(self.record.id) if self.record.id in ids else None
 
-    @strawberry.field(description="What it became.")
+    @field("What it became.")
     async def commit(self, info: Info) -> Commit | None:
         """Loaded when asked for."""
         return await commits.load(info, self.project_name, self.record.commit)
 
-    @strawberry.field(description="What its commit deployed.")
+    @field("What its commit deployed.")
     async def deployments(self, info: Info) -> list[Deployment]:
         """Loaded when asked for."""
         sha = self.record.commit
         found = await info.context.load.commit.load((self.project_name, sha)) if sha else None
         return await deployments.of_commit(info, self.project_name, found) if found else []
 
-    @strawberry.field(description="What ended it.")
+    @field("What ended it.")
     def error(self) -> Problem | None:
         """Known already."""
         return problems.of(self.record.problem) if self.record.problem else None
 
-    @strawberry.field(description="The job that this one tries again.")
+    @field("The job that this one tries again.")
     async def retry_of(self, info: Info) -> "Job | None":
         """Loaded when asked for."""
         return await load(info, self.record.retry_of, self.project_name)
 
-    @strawberry.field(description="The newer job that made this one needless; builds only.")
+    @field("The newer job that made this one needless; builds only.")
     async def superseded_by(self) -> "Job | None":
         """No change is ever superseded."""
         return None
 
-    @strawberry.field(description="What it said, oldest first.")
+    @field("What it said, oldest first.")
     async def log(
         self, info: Info, first: int | None = LOG_PAGE, after: str | None = strawberry.UNSET
     ) -> LogConnection:
@@ -179,9 +182,7 @@ class JobQuery:
     @query("A job by its id; without a record, what the commit tells that carries it.")
     async def job(self, info: Info, id: strawberry.ID) -> Job | None:  # noqa: A002 - the contract's name
         """See the contract."""
-        if not id.startswith(JOB_PREFIX):
-            raise invalid("id", f"{id[:60]!r} is no job id: those begin with {JOB_PREFIX}.")
-        return await load(info, id)
+        return await load(info, parse_id(id))
 
     @query("Jobs of all projects, newest first.")
     async def jobs(
@@ -193,6 +194,13 @@ class JobQuery:
     ) -> JobConnection:
         """See the contract."""
         return await page(info, parse(filter), first, after)
+
+
+def parse_id(text: str) -> str:
+    """A job's id. Raises Refused(InvalidInput) for what can be none."""
+    if _ID.fullmatch(text) is None:
+        raise invalid("id", f"{text[:60]!r} is no job id: those are {JOB_PREFIX} and 26 letters and digits.")
+    return text
 
 
 def parse(filter_: JobFilter | None) -> Where:

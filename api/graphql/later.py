@@ -1,4 +1,5 @@
 """Types that refer to each other in circles, by name, for annotations; bodies use the modules themselves."""
+# ruff: noqa: PLC0414 - the names are for others, and strict typing wants that said
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -6,6 +6,7 @@ import strawberry
 
 from api.graphql import jobs
 from api.graphql.context import Info
+from api.graphql.fields import field
 from api.graphql.later import Job
 from gitops import problems as domain
 from gitops.problems import ConflictCode
@@ -87,7 +88,7 @@ class Conflict(Problem):
     commits: list[str]
     job_id: strawberry.Private[str | None]
 
-    @strawberry.field(description="The job that stands in the way, if one does.")
+    @field("The job that stands in the way, if one does.")
     async def job(self, info: Info) -> Job | None:
         """Loaded when asked for."""
         return await jobs.load(info, self.job_id)
@@ -114,7 +115,7 @@ class RateLimited(Problem):
 class RenderFailed(Problem):
     """See gitops.problems."""
 
-    environment_name: str
+    environment_name: str | None
 
 
 @strawberry.type(description="Anything else that ended a job.")
@@ -124,7 +125,7 @@ class JobFailure(Problem):
     step: str | None
 
 
-def of(model: domain.Problem) -> Problem:  # noqa: PLR0911 - one return a kind
+def of(model: domain.Problem) -> Problem:  # noqa: C901, PLR0911 - one return a kind
     """The GraphQL type of a domain problem."""
     match model:
         case domain.InvalidInput():

@@ -8,6 +8,7 @@ import strawberry
 from api.graphql import commits, deployed, environments, jobs, problems
 from api.graphql.connections import Connection, page_size
 from api.graphql.context import Info
+from api.graphql.fields import field
 from api.graphql.given import or_none
 from api.graphql.guards import query
 from api.graphql.later import (
@@ -52,52 +53,52 @@ class Project(Node):
     clone_url: str = strawberry.field(description="Any user name, a Lucity token as password.")
     stale: bool = strawberry.field(description="The Git host could not be asked; this is the mirror's last knowledge.")
 
-    @strawberry.field(description="When its first commit was made.")
+    @field("When its first commit was made.")
     async def created_at(self, info: Info) -> datetime | None:
         """Read when asked for."""
         return await call(reading.created_at, info.context.ports, self.name, self.sha)
 
-    @strawberry.field(description="The commit that all of this is read at.")
+    @field("The commit that all of this is read at.")
     async def head(self, info: Info) -> Commit | None:
         """Loaded when asked for."""
         return await commits.load(info, self.name, self.sha)
 
-    @strawberry.field(description="What in the repository cannot be read, with file and line.")
+    @field("What in the repository cannot be read, with file and line.")
     async def problems(self, info: Info) -> list[InvalidRepository]:
         """Loaded when asked for."""
         return [problems.InvalidRepository.of(problem) for problem in (await self._view(info)).problems]
 
-    @strawberry.field(description="The services of base/values.yaml; null when it cannot be read.")
+    @field("The services of base/values.yaml; null when it cannot be read.")
     async def services(self, info: Info) -> list[Service] | None:
         """Loaded when asked for."""
         found = (await self._view(info)).services
         return None if found is None else [Service.of(self.name, service) for service in found]
 
-    @strawberry.field(description="One service.")
+    @field("One service.")
     async def service(self, info: Info, name: str) -> Service | None:
         """Loaded when asked for."""
         return await self.find_service(info, ServiceName.parse(name))
 
-    @strawberry.field(description="The environments, in the order of their names.")
+    @field("The environments, in the order of their names.")
     async def environments(self, info: Info) -> list[Environment] | None:
         """Loaded when asked for."""
         places = places_of(self.name, self.sha, await self._view(info))
         return [environments.Environment.of(place) for place in places]
 
-    @strawberry.field(description="One environment.")
+    @field("One environment.")
     async def environment(self, info: Info, name: str) -> Environment | None:
         """Loaded when asked for."""
         EnvironmentName.parse(name)
         place = place_of(self.name, self.sha, await self._view(info), name)
         return environments.Environment.of(place) if place else None
 
-    @strawberry.field(description="Deletions of environments that are under way.")
+    @field("Deletions of environments that are under way.")
     async def environments_being_deleted(self, info: Info) -> list[Job]:
         """Loaded when asked for."""
         unfinished = await info.context.load.unfinished.load(self.name)
         return [jobs.Job.of(job) for job in unfinished or () if job.kind is JobKind.ENVIRONMENT_DELETE]
 
-    @strawberry.field(description="Service × environment in one answer.")
+    @field("Service by environment in one answer.")
     async def matrix(self, info: Info) -> list[MatrixRow] | None:
         """Loaded when asked for."""
         view = await self._view(info)
@@ -113,7 +114,7 @@ class Project(Node):
             for service in view.services
         ]
 
-    @strawberry.field(description="The first-parent history, newest first.")
+    @field("The first-parent history, newest first.")
     async def commits(
         self,
         info: Info,
@@ -124,12 +125,12 @@ class Project(Node):
         """One page."""
         return await commits.page(info, self.name, self.sha, commits.parse(filter), first, after)
 
-    @strawberry.field(description="One commit by its full or unique short SHA.")
+    @field("One commit by its full or unique short SHA.")
     async def commit(self, info: Info, revision: str) -> Commit | None:
         """Loaded when asked for."""
         return await commits.load(info, self.name, Revision.parse(revision))
 
-    @strawberry.field(description="The project's jobs, newest first; null when Redis is away.")
+    @field("The project's jobs, newest first; null when Redis is away.")
     async def jobs(
         self,
         info: Info,

@@ -9,6 +9,7 @@ import strawberry
 from adapters.records import Event
 from api.graphql import commits, deployments, streams
 from api.graphql.context import Info
+from api.graphql.fields import field
 from api.graphql.given import or_none
 from api.graphql.guards import stream
 from api.graphql.later import Commit, Deployment
@@ -55,7 +56,7 @@ class EnvironmentRollout:
     project_name: strawberry.Private[str]
     sha: strawberry.Private[str]
 
-    @strawberry.field(description="What the cluster did with the commit there.")
+    @field("What the cluster did with the commit there.")
     async def rollout(self, info: Info) -> Rollout:
         """Loaded when asked for."""
         return await load(info, (self.project_name, self.environment_name, self.sha))
@@ -70,12 +71,12 @@ class RolloutEvent(streams.Item):
     project_name: strawberry.Private[str]
     environment_name: strawberry.Private[str]
 
-    @strawberry.field(description="The commit that was asked about.")
+    @field("The commit that was asked about.")
     async def commit(self) -> Commit:
         """Known already."""
         return commits.Commit.of(self.project_name, self.record)
 
-    @strawberry.field(description="What the commit deployed in this environment.")
+    @field("What the commit deployed in this environment.")
     async def deployments(self, info: Info) -> list[Deployment]:
         """Loaded when asked for."""
         return await deployments.of_commit(info, self.project_name, self.record, self.environment_name)

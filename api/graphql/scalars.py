@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any, NewType
 
 import strawberry
-from graphql import GraphQLError, value_from_ast_untyped
+from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 JSON = NewType("JSON", object)
@@ -42,7 +42,6 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="RFC 3339, UTC on the way out.",
         serialize=render_moment,
         parse_value=parse_moment,
-        parse_literal=lambda node, variables=None: parse_moment(value_from_ast_untyped(node, variables)),
     ),
     JSON: strawberry.scalar(
         name="JSON",

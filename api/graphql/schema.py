@@ -9,8 +9,12 @@ from strawberry.tools import merge_types
 
 from api.graphql import announced, problems
 from api.graphql.environments import EnvironmentQuery
+from api.graphql.job_streams import JobSubscription
 from api.graphql.jobs import JobQuery
+from api.graphql.log_streams import LogSubscription
+from api.graphql.mutations import MUTATIONS
 from api.graphql.node_query import NodeQuery
+from api.graphql.project_events import ProjectSubscription
 from api.graphql.projects import ProjectQuery
 from api.graphql.rollouts import RolloutSubscription
 from api.graphql.scalars import SCALARS
@@ -19,15 +23,14 @@ from api.graphql.statuses import StatusSubscription
 from api.graphql.tokens import TokenMutation, TokenQuery
 
 QUERIES = (NodeQuery, TokenQuery, ServerQuery, ProjectQuery, EnvironmentQuery, JobQuery)
-MUTATIONS = (TokenMutation,)
-SUBSCRIPTIONS = (RolloutSubscription, StatusSubscription)
+SUBSCRIPTIONS = (JobSubscription, LogSubscription, RolloutSubscription, StatusSubscription, ProjectSubscription)
 
 
 def build() -> strawberry.Schema:
     """The schema as Strawberry knows it."""
     return strawberry.Schema(
         query=merge_types("Query", QUERIES),
-        mutation=merge_types("Mutation", MUTATIONS),
+        mutation=merge_types("Mutation", (*MUTATIONS, TokenMutation)),
         subscription=merge_types("Subscription", SUBSCRIPTIONS),
         types=[*problems.TYPES, *announced.TYPES],
         config=StrawberryConfig(scalar_map=SCALARS),

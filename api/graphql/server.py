@@ -6,6 +6,7 @@ from typing import Self
 import strawberry
 
 from api.graphql.context import Check, Info
+from api.graphql.fields import field
 from api.graphql.guards import query
 from api.threads import call
 
@@ -38,7 +39,7 @@ class Server:
 
     version: str
 
-    @strawberry.field(description="What it needs, and whether that answers now.")
+    @field("What it needs, and whether that answers now.")
     async def components(self, info: Info) -> list[Component]:
         """Checked when asked for."""
         return [Component.of(check) for check in await call(info.context.checks)]

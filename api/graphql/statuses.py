@@ -6,12 +6,13 @@ from typing import Self
 
 import strawberry
 
+from adapters.records import Event, EventKind
 from api.graphql import commits, environments, streams
 from api.graphql.context import Info
+from api.graphql.fields import field
 from api.graphql.guards import stream
 from api.graphql.later import Commit, Environment
 from api.graphql.nodes import Node, node_id
-from adapters.records import Event, EventKind
 from api.reading.statuses import StatusView, statuses_of
 from api.threads import call
 from gitops import rollouts as domain
@@ -84,7 +85,7 @@ class EnvironmentStatus(Node):
     stale: bool = strawberry.field(description="Not heard for longer than it should, or Redis is away.")
     project_name: strawberry.Private[str]
 
-    @strawberry.field(description="The commit that `revision` names, if it is one of this history.")
+    @field("The commit that `revision` names, if it is one of this history.")
     async def commit(self, info: Info) -> Commit | None:
         """Loaded when asked for."""
         return await commits.load(info, self.project_name, self.revision)
@@ -115,7 +116,7 @@ class EnvironmentStatusEvent(streams.Item):
     project_name: strawberry.Private[str]
     environment_name: strawberry.Private[str]
 
-    @strawberry.field(description="The environment as it is now.")
+    @field("The environment as it is now.")
     async def environment(self, info: Info) -> Environment:
         """Loaded when asked for."""
         return await environments.require(info, self.project_name, self.environment_name)

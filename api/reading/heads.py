@@ -1,8 +1,9 @@
-"""Which commit each project is read at: the head that Redis records if our mirror holds it, else what a fetch brings."""
+"""Which commit each project is read at: the head that Redis records if our mirror holds it, else what a fetch says."""
 
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, TimeoutError as NotInTime
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotInTime
 
 from adapters.ports import Unreachable
 from adapters.wiring import Ports

@@ -23,8 +23,10 @@ class ProjectPage:
 
 
 def page(ports: Ports, flights: Flights, first: int, after: str | None, contains: str | None) -> ProjectPage:
-    """One page of the projects that have a head. Raises Refused(InvalidInput) for a cursor that is none,
-    Unreachable('git') when the host cannot name its repositories."""
+    """One page of the projects that have a head.
+
+    Raises Refused(InvalidInput) for a cursor that is none, Unreachable('git') when the host cannot name repositories.
+    """
     names = [name for name in ports.githost.projects() if _is_project(name) and (contains or "").lower() in name]
     names = names[bisect_right(names, _name_of(after)) :] if after is not None else names
     found: list[tuple[str, Head]] = []

@@ -1,8 +1,8 @@
 """Tokens: revoked, and told to those whose streams must end."""
 
+from adapters.ports import Unreachable
 from adapters.token_list import TokenRecord
 from adapters.wiring import Ports
-from adapters.ports import Unreachable
 from gitops.changes import Actor
 
 

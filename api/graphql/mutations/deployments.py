@@ -1,0 +1,95 @@
+"""Deployments: images put into environments, carried from one to another, started anew."""
+
+import strawberry
+
+from api.graphql.context import Info
+from api.graphql.given import or_none
+from api.graphql.guards import mutation
+from api.graphql.mutations.admitting import AskedAt, admitted
+from api.graphql.problems import JobResult
+from gitops.operations.deployments import Deploy, Restart, ServiceImage
+from gitops.operations.promotions import Promote
+from gitops.problems import invalid
+
+
+@strawberry.input
+class ServiceImageInput:
+    """Which image of a service."""
+
+    service: str
+    tag: str
+    digest: str | None = strawberry.UNSET
+
+
+@strawberry.input
+class DeployInput(AskedAt):
+    """See gitops.operations.deployments."""
+
+    project: str
+    environment: str
+    services: list[ServiceImageInput] = strawberry.field(description="One commit for all of them.")
+    override: bool | None = strawberry.field(
+        default=False, description="Pass what would hold this back; nothing does yet."
+    )
+
+    def change(self) -> Deploy:
+        """As an operation."""
+        images = (ServiceImage(one.service, one.tag, or_none(one.digest)) for one in self.services)
+        return Deploy(self.project, self.environment, tuple(images))
+
+
+@strawberry.input
+class PromoteInput(AskedAt):
+    """See gitops.operations.deployments."""
+
+    project: str
+    from_: str = strawberry.field(name="from")
+    to: str
+    services: list[str] | None = strawberry.field(default=strawberry.UNSET, description="None named: all.")
+    include: list[str] | None = strawberry.field(
+        default=strawberry.UNSET, description='Further keys of the services that travel, e.g. ["resources"].'
+    )
+    plan_token: str | None = strawberry.UNSET
+    override: bool | None = strawberry.field(default=False, description="Needs a reason.")
+
+    def change(self) -> Promote:
+        """As an operation. Raises Refused(InvalidInput)."""
+        if or_none(self.plan_token) is not None:
+            raise invalid("planToken", "Plans are not part of this server yet: promote without planToken.")
+        if self.override and not or_none(self.reason):
+            raise invalid("reason", "An override needs a reason: say why this may pass.")
+        names, include = or_none(self.services) or (), or_none(self.include) or ()
+        return Promote(self.project, self.from_, self.to, tuple(names), tuple(include))
+
+
+@strawberry.input
+class RestartInput(AskedAt):
+    """See gitops.operations.deployments."""
+
+    project: str
+    environment: str
+    services: list[str]
+
+    def change(self) -> Restart:
+        """As an operation."""
+        return Restart(self.project, self.environment, tuple(self.services))
+
+
+@strawberry.type
+class DeploymentMutation:
+    """Root fields."""
+
+    @mutation("Put images into an environment.")
+    async def deploy(self, info: Info, input: DeployInput) -> JobResult:  # noqa: A002 - the contract's name
+        """See the contract."""
+        return await admitted(info, "deploy", input, input.change())
+
+    @mutation("Run in one environment what runs in another.")
+    async def promote(self, info: Info, input: PromoteInput) -> JobResult:  # noqa: A002 - the contract's name
+        """See the contract."""
+        return await admitted(info, "promote", input, input.change())
+
+    @mutation("Start the pods of services anew.")
+    async def restart(self, info: Info, input: RestartInput) -> JobResult:  # noqa: A002 - the contract's name
+        """See the contract."""
+        return await admitted(info, "restart", input, input.change())
