@@ -24,7 +24,7 @@ START_SECONDS = 90.0
 DEATHS_AT_START = 3
 # Valkey is last: the others still write to it. Together below the 15 seconds a person waits at most.
 STOP_SECONDS = {"api": 5.5, "worker": 4.5, "observer": 2.0, "valkey": 2.0}
-PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 60.0
 INTERRUPTED = 130
 
