@@ -85,7 +85,7 @@ class Engine:
             self._schema,
             prepared.document,
             context_value=self._context(actor),
-            variable_values=dict(prepared.parameters.variables),
+            raw_variable_values=dict(prepared.parameters.variables),
             operation_name=prepared.parameters.operation_name or None,
         )
         if isinstance(executor, list):

@@ -1,0 +1,14 @@
+"""Waiting for a condition, with a generous deadline and a word on what was waited for."""
+
+import time
+from collections.abc import Callable
+
+DEADLINE_SECONDS = 30.0
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Return once the condition holds; fail, naming it, when it does not in time."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {DEADLINE_SECONDS:.0f} s for {what}"
+        time.sleep(0.005)
