@@ -57,14 +57,20 @@ class _Patches:
             if key in target:
                 yield from self.value(entry, target[key])
         if added:
-            yield self.addition(node, added)
+            yield self.addition(node, added, removed=list(node.entries)[-1] in removed)
 
     def value(self, entry: Entry, target: object) -> Iterator[Patch]:
         """Patches of the value of a key in a block mapping."""
         node = entry.node
-        if isinstance(node, Map) and isinstance(target, dict) and (target or node.flow):
+        if isinstance(node, Map) and isinstance(target, dict) and (node.flow or node.entries.keys() & target.keys()):
             yield from self.mapping(node, target)
-        elif not same(plain(node), target):
+        elif same(plain(node), target):
+            return
+        elif isinstance(node, Seq) and isinstance(target, list) and _alike(node, target):
+            for item, wanted in zip(node.items, target, strict=True):
+                if isinstance(item, Map):
+                    yield from self.mapping(item, wanted)
+        else:
             yield from self.replacement(entry, target)
 
     def replacement(self, entry: Entry, target: object) -> Iterator[Patch]:
@@ -98,13 +104,13 @@ class _Patches:
             start -= len(self.newline) if self.text.endswith(self.newline, 0, start) else 1
         return Patch(start, end, "")
 
-    def addition(self, node: Map, added: Mapping[str, object]) -> Patch:
-        """New keys below the last one of a block mapping."""
+    def addition(self, node: Map, added: Mapping[str, object], *, removed: bool) -> Patch:
+        """New keys below the last one of a block mapping, which may be going away itself."""
         last = list(node.entries.values())[-1]
         indent = " " * last.column
         lines = [line for key, value in added.items() for line in block_entry(key, value, indent)]
         end = self.content_end(last.node, last)
-        if self.open_block_scalar(last.node):
+        if self.open_block_scalar(last.node) and not removed:
             start = self.line_start(last.start)
             return Patch(start, start, "".join(line + self.newline for line in lines))
         return self.lines_at(self.line_end(end), lines)
@@ -115,20 +121,17 @@ class _Patches:
         """Patches inside `{…}`; rewritten as a whole where its parts cannot be told apart."""
         entries = list(node.entries.items())
         changed = [key for key, entry in entries if key in target and not same(plain(entry.node), target[key])]
-        if not removed and not added and not changed:
-            return
-        implied = any(isinstance(entry.node, Scalar) and entry.node.start == entry.node.end for _, entry in entries)
-        if implied or len(removed) > 1 or (removed and (added or changed)):
-            yield Patch(node.start, node.end, flow(dict(target)))
+        unclear = [*changed, *(key for key, _ in entries[-2:] if removed == [entries[-1][0]])]
+        if any(_implied(node.entries[key].node) for key in unclear) or len(removed) + bool(changed or added) > 1:
+            if removed or added or changed:
+                yield Patch(node.start, node.end, flow(dict(target)))
             return
         for key in changed:
             yield from self.flow_value(node.entries[key].node, target[key])
         if removed:
-            yield self.flow_removal(entries, removed[0])
+            yield self.flow_removal(list(node.entries.values()), list(node.entries).index(removed[0]))
         if added:
-            text = ", ".join(f"{key_text(key)}: {flow(value)}" for key, value in added.items())
-            at = entries[-1][1].node.end if entries else node.start + 1
-            yield Patch(at, at, f", {text}" if entries else text)
+            yield self.flow_addition(node, added)
 
     def flow_value(self, node: Node, target: object) -> Iterator[Patch]:
         """Patches of a value inside `{…}`."""
@@ -137,13 +140,22 @@ class _Patches:
         else:
             yield Patch(node.start, node.end, flow(target))
 
-    def flow_removal(self, entries: list[tuple[str, Entry]], key: str) -> Patch:
+    def flow_addition(self, node: Map, added: Mapping[str, object]) -> Patch:
+        """New keys behind the others; before them when the last one has no value whose end could be seen."""
+        entries = list(node.entries.values())
+        text = ", ".join(f"{key_text(key)}: {flow(value)}" for key, value in added.items())
+        if not entries:
+            return Patch(node.start + 1, node.start + 1, text)
+        if _implied(entries[-1].node):
+            return Patch(entries[0].start, entries[0].start, f"{text}, ")
+        return Patch(entries[-1].node.end, entries[-1].node.end, f", {text}")
+
+    def flow_removal(self, entries: list[Entry], place: int) -> Patch:
         """One key of `{…}` with the comma that goes with it."""
-        place = [name for name, _ in entries].index(key)
-        entry = entries[place][1]
-        if place:
-            return Patch(entries[place - 1][1].node.end, entry.node.end, "")
-        return Patch(entry.start, entries[1][1].start if len(entries) > 1 else entry.node.end, "")
+        if place + 1 < len(entries):
+            return Patch(entries[place].start, entries[place + 1].start, "")
+        start = entries[place - 1].node.end if place else entries[place].start
+        return Patch(start, entries[place].node.end, "")
 
     def lines_at(self, at: int, lines: list[str]) -> Patch:
         """New lines at the beginning of a line, or after a last line that has no end."""
@@ -193,3 +205,18 @@ class _Patches:
             return at
         end = self.text.find("\n", at)
         return len(self.text) if end < 0 else end + 1
+
+
+def _alike(node: Seq, target: list[object]) -> bool:
+    """Whether two lists differ only in values inside their mappings, which then can be changed one by one."""
+    return len(node.items) == len(target) and all(
+        isinstance(wanted, dict) and item.entries.keys() == wanted.keys()
+        if isinstance(item, Map)
+        else same(plain(item), wanted)
+        for item, wanted in zip(node.items, target, strict=True)
+    )
+
+
+def _implied(node: Node) -> bool:
+    """Whether a value is null because nothing stands there."""
+    return isinstance(node, Scalar) and node.start == node.end

@@ -1,0 +1,120 @@
+"""Whole changes on a repository that people have edited: golden/before, and for each case what it writes and says.
+
+LUCITY_UPDATE_GOLDEN=1 writes the expectations anew; read the diff before committing it.
+"""
+
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gitops.changes import Actor, Change, Context
+from gitops.messages import parse, render
+from gitops.operations import (
+    AddService,
+    CreateEnvironment,
+    CreateProject,
+    DeleteEnvironment,
+    DeleteProject,
+    Deploy,
+    Promote,
+    RemoveService,
+    Restart,
+    Scale,
+    ServiceImage,
+    SetValues,
+    SetVariables,
+    UpdateService,
+    UpgradeChart,
+    ValueSetting,
+    VariableSetting,
+)
+from gitops.services import SecretKey, Source
+from gitops.tree import Files
+
+GOLDEN = Path(__file__).parent / "golden"
+CHARTS = {
+    "0.1.0": {"Chart.yaml": b"name: lucity-app\nversion: 0.1.0\n"},
+    "0.10.0": {"Chart.yaml": b"name: lucity-app\nversion: 0.10.0\n", "templates/services.yaml": b"new: true\n"},
+    "0.9.0": {"Chart.yaml": b"name: lucity-app\nversion: 0.9.0\n"},
+}
+CONTEXT = Context(datetime(2026, 11, 23, 12, tzinfo=UTC), "c" * 40, Actor("ann", "Ann", "ann@example.com"), CHARTS)
+DIGEST = "sha256:" + "1" * 64
+
+CASES: dict[str, Change] = {
+    "create-project": CreateProject("shop", ("development", "production")),
+    "delete-project": DeleteProject("shop", "shop"),
+    "create-environment": CreateEnvironment("shop", "production"),
+    "create-preview": CreateEnvironment("shop", "pr-142", "development", ephemeral=True, ttl_seconds=3600),
+    "delete-environment": DeleteEnvironment("shop", "staging", "staging"),
+    "delete-preview": DeleteEnvironment("shop", "pr-7"),
+    "add-service": AddService(
+        "shop", "worker", "registry/worker", None, ("run", "--all"), 2, Source("https://x/y.git")
+    ),
+    "update-service": UpdateService("shop", "api", "registry/api2", 9090, removes=("command",)),
+    "remove-service": RemoveService("shop", "web"),
+    "deploy-one": Deploy("shop", "development", (ServiceImage("api", "1234567"),)),
+    "deploy-two": Deploy("shop", "staging", (ServiceImage("web", "no"), ServiceImage("api", "0x1F", DIGEST))),
+    "deploy-preview": Deploy("shop", "pr-7", (ServiceImage("api", "12e4567"),)),
+    "promote": Promote("shop", "development", "staging"),
+    "promote-with-resources": Promote("shop", "development", "staging", ("api",), ("resources",)),
+    "restart": Restart("shop", "staging", ("web", "api")),
+    "scale": Scale("shop", "staging", "api", 3),
+    "set-variables": SetVariables(
+        "shop",
+        "staging",
+        "api",
+        (VariableSetting("A", 'say "hi" {{ $x }}\n'), VariableSetting("DB", None, SecretKey("database", "url"))),
+    ),
+    "set-shared-variables": SetVariables("shop", "staging", None, (VariableSetting("NO", "no"),), ("LOG_LEVEL",)),
+    "unset-text": SetVariables("shop", None, "web", (), ("GREETING",)),
+    "set-values": SetValues("shop", "development", (ValueSetting("services.api.resources.limits.cpu", "1"),)),
+    "upgrade-chart": UpgradeChart("shop"),
+}
+
+
+def folder(path: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+BEFORE = Files(folder(GOLDEN / "before"))
+
+
+def outcome(name: str) -> dict[str, bytes]:
+    draft = CASES[name].apply(Files({}) if name == "create-project" else BEFORE, CONTEXT)
+    files = {path: data for path, data in draft.writes.items() if data is not None}
+    removed = sorted(path for path, data in draft.writes.items() if data is None)
+    message = render(draft.subject, draft.body, draft.trailers)
+    said = {"message.txt": message.encode()}
+    return files | said | ({"removed.txt": "\n".join(removed).encode()} if removed else {})
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_change_writes_and_says_exactly_this(name: str) -> None:
+    after = GOLDEN / "after" / name
+    written = outcome(name)
+    if os.environ.get("LUCITY_UPDATE_GOLDEN") == "1":
+        shutil.rmtree(after, ignore_errors=True)
+        for path, data in written.items():
+            (after / path).parent.mkdir(parents=True, exist_ok=True)
+            (after / path).write_bytes(data)
+    assert written == folder(after)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_change_says_can_be_read_back(name: str) -> None:
+    message = parse(outcome(name)["message.txt"].decode())
+    assert message.form is not None
+    assert len(message.subject) <= 120
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in {"create-project", "restart"}])
+def test_a_change_carried_out_twice_finds_nothing_to_do_or_says_why(name: str) -> None:
+    once = BEFORE.with_writes(CASES[name].apply(BEFORE, CONTEXT).writes)
+    if CASES[name].creates or (CASES[name].deletes and name != "delete-project"):
+        with pytest.raises(Exception, match="exists|does not exist"):
+            CASES[name].apply(once, CONTEXT)
+    else:
+        assert CASES[name].apply(once, CONTEXT).writes == {}
