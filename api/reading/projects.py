@@ -51,8 +51,9 @@ def created_at(ports: Ports, project: str, head: str) -> datetime | None:
 
 def _name_of(after: str) -> str:
     try:
-        return base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode("ascii")
-    except (binascii.Error, ValueError):
+        padded = after + "=" * (-len(after) % 4)
+        return ProjectName.parse(base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii"))
+    except (binascii.Error, ValueError, Refused):
         raise invalid("after", f"{after[:60]!r} is no cursor: use the endCursor of a page.") from None
 
 
