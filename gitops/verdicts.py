@@ -264,7 +264,7 @@ def _sync_failure(facts: CommitFacts, observation: Observation) -> str | None:
 
 def is_render_error(message: str) -> bool:
     """Whether a ComparisonError says that the chart refused the values, and not that something could not be reached."""
-    if _RENDERED_BY_HELM.search(message):
+    if _RENDERED_BY_HELM.search(message) or message.lower().startswith(RENDER_ERROR):
         return True
     return bool(_GENERATING.search(message)) and not _UNREACHABLE.search(message)
 

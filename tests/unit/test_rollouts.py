@@ -169,6 +169,7 @@ def test_c_an_unreachable_repository_is_waited_for() -> None:
         (HELM, True),
         (AWAY, False),
         ("failed to generate manifest: services.api.port must be a number", True),
+        ("Failed to generate manifests: api.yaml: authentication required", True),
         ("Manifest generation error (cached): template: x", True),
         ("rpc error: code = Unavailable desc = transport is closing", False),
         ("failed to get cluster info", False),
