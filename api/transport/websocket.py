@@ -72,6 +72,8 @@ class WebSocketEndpoint:
                 await self._serve(connection, caller)
             except Closed as closed:
                 await websocket.close(closed.code, str(closed))
+            except WebSocketDisconnect:
+                raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an id of it and no more
                 await websocket.close(4500, errors_of(error)[0]["message"])
 
