@@ -115,6 +115,11 @@ class Mirrors:
         found = first_parents(objects.repository(), old, new)
         return None if found is None else [self._commits.read(commit) for commit in reversed(found)]
 
+    def forget(self, project: str) -> None:
+        """See Repositories.forget."""
+        with self._lock(project):
+            self._open(project).discard()
+
     def objects(self, project: str) -> pygit2.Repository:
         """The mirror itself, for indexes over it. Raises MissingCommit when there is none."""
         return self._open(project).repository()
@@ -159,6 +164,8 @@ class Mirrors:
             return head
         try:
             with self._lock(project):
+                if not path.exists():
+                    self._look_for(project, url, dict(environment))
                 self._create(project)
                 finished = self._run_fetch(path, url, dict(environment))
                 if classify_fetch(finished) is FetchState.FAILED and self._at_fault(finished, url, dict(environment)):
@@ -189,12 +196,17 @@ class Mirrors:
 
     def _at_fault(self, finished: Finished, url: str, environment: dict[str, str]) -> bool:
         # The host answers somebody who needs no mirror: then it is the mirror that is broken.
-        if finished.timed_out:
-            return False
-        listed = run(
+        return not finished.timed_out and self._list(url, environment).succeeded
+
+    def _look_for(self, project: str, url: str, environment: dict[str, str]) -> None:
+        # No mirror is made for a name that nobody has heard of.
+        if classify_fetch(self._list(url, environment)) is FetchState.MISSING:
+            raise _missing(project)
+
+    def _list(self, url: str, environment: dict[str, str]) -> Finished:
+        return run(
             ["ls-remote", "--end-of-options", url, MAIN], environment=environment, timeout_seconds=self._fetch_timeout
         )
-        return listed.succeeded
 
     def _settle(self, project: str, finished: Finished) -> str | None:
         match classify_fetch(finished):
@@ -205,8 +217,9 @@ class Mirrors:
                 self._forget_main(project)
                 return None
             case FetchState.MISSING:
-                self._open(project).discard()
-                raise Refused(NotFound(f"the Git host has no repository for project {project}", "project", project))
+                # The mirror stays: another process may be about to push a project's first commit out of it.
+                self._forget_main(project)
+                raise _missing(project)
             case FetchState.FAILED:
                 raise Unreachable("git", message_of(finished))
 
@@ -268,6 +281,10 @@ def _bound_receive_pack(url: str) -> list[str]:
     if not url.startswith("/") or shutil.which("setpriv") is None:
         return []
     return ["--receive-pack=exec setpriv --pdeathsig TERM git-receive-pack"]
+
+
+def _missing(project: str) -> Refused:
+    return Refused(NotFound(f"the Git host has no repository for project {project}", "project", project))
 
 
 def first_parents(repository: pygit2.Repository, old: str | None, new: str) -> list[pygit2.Commit] | None:

@@ -90,8 +90,12 @@ class Repositories(Protocol):
 
     def fetch(self, project: str) -> str | None:
         """Ask the host; the head now ('None': the repository is empty). Raises Unreachable, and
-        Refused(NotFound what=project) when the host has no such repository (the mirror is then removed).
+        Refused(NotFound what=project) when the host has no such repository.
         """
+        ...
+
+    def forget(self, project: str) -> None:
+        """Remove the mirror of a project that is gone."""
         ...
 
     def snapshot(self, project: str, sha: str) -> Snapshot:
@@ -187,7 +191,7 @@ class Ledger(Protocol):
     def admit(self, job: JobRecord, namespaces: Sequence[tuple[str, str]] = ()) -> JobRecord:
         """Idempotency → record → queue → event, in one step; the record with its number. The same id with the same
         fingerprint answers the present record. `namespaces` (name, environment) are reserved for this project.
-        Raises Refused: Conflict KEY_REUSED, AlreadyExists (what=namespace), RateLimited (queue over 5,000 jobs or 64 MiB).
+        Raises Refused: Conflict KEY_REUSED, AlreadyExists (what=namespace), RateLimited (too many jobs or bytes).
         """
         ...
 

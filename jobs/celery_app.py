@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+import structlog
 from celery import Celery, signals
 from kombu.exceptions import OperationalError
 
@@ -22,6 +23,7 @@ from adapters.wiring import Ports, build
 from jobs.engine import carry_out
 from jobs.sweeps import sweep_until
 
+_log = structlog.get_logger()
 TASK = "lucity.carry_out"
 _LONGEST_TASK_SECONDS = 3600
 
@@ -93,9 +95,12 @@ def run_worker(settings: Settings) -> None:
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
     def carry_out_queue(lane: str) -> None:
         own = ports()
-        own.bell.answered(lane)
-        if carry_out(own, lane, f"{owner}:{os.getpid()}"):
-            own.bell.ring([lane])
+        try:
+            own.bell.answered(lane)
+            if carry_out(own, lane, f"{owner}:{os.getpid()}"):
+                own.bell.ring([lane])
+        except Unreachable as outage:
+            _log.warning("task interrupted; a sweep rings again", lane=lane, message=str(outage))
 
     @signals.worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
     def start_pool_process(**_: Any) -> None:

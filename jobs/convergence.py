@@ -58,6 +58,7 @@ def settle_archived(ports: Ports, waiting: Iterable[JobRecord]) -> None:
     """End deletions of projects whose repository is gone already: a kill came between archiving and recording."""
     for job in waiting:
         if job.kind is JobKind.PROJECT_DELETE:
+            ports.repositories.forget(job.project)
             ports.statuses.forget(job.project)
             ports.ledger.settle([_succeeded(job)])
 

@@ -71,11 +71,15 @@ def _land(ports: Ports, claim: Claim, jobs: Sequence[JobRecord]) -> bool:
         ports.claims.record(claim, [outcomes.failed(job, refusal.problem) for job in jobs])
         return True
     landing = _Landing(ports, claim, jobs, head)
-    landing.drop_landed([job for job in jobs if job.attempts > 1], None)
-    for attempt in range(ports.settings.push_tries):
-        done = landing.step(attempt)
-        if done is not None:
-            return done
+    try:
+        landing.drop_landed([job for job in jobs if job.attempts > 1], None)
+        for attempt in range(ports.settings.push_tries):
+            done = landing.step(attempt)
+            if done is not None:
+                return done
+    except Refused as refusal:
+        ports.claims.record(claim, [outcomes.failed(job, refusal.problem) for job in landing.jobs])
+        return True
     ports.claims.record(claim, outcomes.returned(landing.jobs, "others keep pushing to this repository; trying again"))
     return False
 
@@ -85,7 +89,12 @@ def _start(ports: Ports, project: str, jobs: Sequence[JobRecord]) -> str:
     mirrored = ports.repositories.head(project)
     if mirrored and ports.events.heads([project]).get(project) == mirrored:
         return mirrored
-    creating = jobs[0].kind is JobKind.PROJECT_CREATE
+    return _fetch(ports, project, jobs)
+
+
+def _fetch(ports: Ports, project: str, jobs: Sequence[JobRecord]) -> str:
+    """The host's head; '' for a project that these jobs are to create. Raises Refused(NotFound) for any other."""
+    creating = any(job.kind is JobKind.PROJECT_CREATE for job in jobs)
     try:
         head = ports.repositories.fetch(project) or ""
     except Refused as refusal:
@@ -156,7 +165,7 @@ class _Landing:
         return self._record(batch) if self.head == before else None
 
     def _move(self) -> None:
-        before, self.head = self.head, self.ports.repositories.fetch(self.claim.project) or ""
+        before, self.head = self.head, _fetch(self.ports, self.claim.project, self.jobs)
         if self.head != before:
             self.drop_landed(self.jobs, before)
 

@@ -39,6 +39,8 @@ def current(ports: Ports, project: str) -> Head:
     if recorded and holds(ports, project, recorded):
         return Head(recorded)
     try:
+        if project not in ports.githost.heads([project]):
+            return Head(None)
         return Head(ports.repositories.fetch(project))
     except Unreachable:
         return Head(ports.repositories.head(project), stale=True)
