@@ -10,6 +10,7 @@ from adapters import job_fields
 from adapters.records import JobFilter, JobPage, JobRecord, Outcome
 from adapters.redis_client import Arguments, Scripts, reached
 from adapters.settings import Settings
+from adapters.unfinished_jobs import UnfinishedJobs
 from gitops.problems import AlreadyExists, Conflict, ConflictCode, NotFound, RateLimited, Refused, invalid
 
 RETRY_AFTER_SECONDS = 5.0
@@ -22,6 +23,7 @@ class RedisLedger:
         self._client = client
         self._settings = settings
         self._scripts = Scripts(client, settings)
+        self._unfinished = UnfinishedJobs(self._scripts)
 
     def admit(self, job: JobRecord, namespaces: Sequence[tuple[str, str]] = ()) -> JobRecord:
         """See ports.Ledger.admit."""
@@ -50,10 +52,7 @@ class RedisLedger:
 
     def unfinished(self, projects: Sequence[str]) -> Mapping[str, Sequence[JobRecord]]:
         """See ports.Ledger.unfinished."""
-        if not projects:
-            return {}
-        answer = self._scripts.run("jobs_unfinished", projects)
-        return {project: _parse_rows(rows) for project, rows in zip(projects, answer, strict=True)}
+        return self._unfinished.read(projects) if projects else {}
 
     def page(self, where: JobFilter, first: int, after: str | None) -> JobPage:
         """See ports.Ledger.page. One round trip for every 4,000 jobs that had to be looked at."""

@@ -18,7 +18,7 @@ end
 
 local number = redis.call('INCR', 'lucity:number')
 redis.call('HSET', job_key(id), 'number', number, 'fingerprint', fingerprint, 'project', project, 'lane', lane,
-  'bytes', bytes, 'namespaces', namespaces)
+  'bytes', bytes, 'namespaces', namespaces, 'revision', 1)
 for position = 9, #ARGV - 5, 2 do redis.call('HSET', job_key(id), arg(position), arg(position + 1)) end
 for _, key in ipairs({ 'lucity:jobs', 'lucity:jobs:' .. project, 'lucity:unfinished', 'lucity:unfinished:' .. project }) do
   redis.call('ZADD', key, number, id)

@@ -16,7 +16,7 @@ if #dropped > 0 then
   return answer
 end
 for _, job in ipairs(jobs) do
-  redis.call('HSET', job_key(job.id), 'sealed_at', text(NOW))
+  write(job.id, 'sealed_at', text(NOW))
   redis.call('ZADD', 'lucity:sealed:' .. lane, job.number, job.id)
 end
 return { 'sealed' }

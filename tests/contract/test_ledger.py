@@ -1,10 +1,9 @@
 """Admission, reading, listing and cancelling of jobs, on a real Valkey."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import cast
 
 import pytest
 
@@ -100,6 +99,35 @@ def test_unfinished_jobs_of_many_projects_come_in_admission_order(redis: RedisPo
     assert redis.ledger.unfinished([]) == {}
 
 
+def test_unfinished_jobs_are_as_they_are_now_however_often_they_were_read(redis: RedisPorts) -> None:
+    def read() -> Sequence[JobRecord]:
+        unfinished = redis.ledger.unfinished(["blog", "shop"])["shop"]
+        assert unfinished == list(redis.ledger.get([job.id for job in unfinished]).values())
+        return unfinished
+
+    creation, *jobs = redis.admit(a_job(JobKind.ENVIRONMENT_CREATE, "pr-1"), *(a_job() for _ in range(3)))
+    assert read() == read() == [creation, *jobs]
+    claim = redis.claim()
+    assert {job.attempts for job in read()} == {1}
+    redis.ledger.cancel(jobs[0].id)
+    assert [job.cancel_requested for job in read()] == [False, True, False, False]
+    redis.claims.seal(claim, [jobs[1].id])
+    assert [job.sealed_at is not None for job in read()] == [False, False, True, False]
+    redis.claims.record(claim, [Outcome(creation.id, JobState.WAITING), Outcome(jobs[1].id, JobState.SUCCEEDED)])
+    assert [job.id for job in read()] == [creation.id, jobs[0].id, jobs[2].id]
+    redis.claims.release(claim)
+    redis.admit(a_job())
+    assert [job.state for job in read()] == [JobState.WAITING, JobState.QUEUED, JobState.QUEUED]
+
+
+def test_what_was_remembered_before_everything_was_lost_is_not_told_again(redis: RedisPorts) -> None:
+    (job,) = redis.admit(a_job(project="shop"))
+    assert redis.ledger.unfinished(["shop"])["shop"] == [job]
+    redis.client.flushall()
+    (again,) = redis.admit(replace(job, summary="another"))
+    assert redis.ledger.unfinished(["shop"])["shop"] == [again]
+
+
 def test_pages_come_newest_first_and_join_without_gap_or_double(redis: RedisPorts) -> None:
     jobs = redis.admit(*(a_job() for _ in range(7)))
     seen: list[JobRecord] = []
@@ -156,9 +184,11 @@ def test_every_condition_of_a_filter_must_hold(redis: RedisPorts, where: JobFilt
 def test_a_rare_job_is_found_behind_thousands_of_others(redis: RedisPorts) -> None:
     (rare,) = redis.admit(a_job(JobKind.CHART))
     pipeline = redis.client.pipeline(transaction=False)
-    fields = cast("dict[bytes | str, bytes | str]", redis.client.hgetall(f"lucity:job:{rare.id}"))
     for number in range(10, 4_500):
-        pipeline.hset(f"lucity:job:{number}", mapping={**fields, "kind": "DEPLOY"})
+        pipeline.hset(
+            f"lucity:job:{number}",
+            mapping={"state": "QUEUED", "kind": "DEPLOY", "environments": "", "services": "api", "actor": "ada"},
+        )
         pipeline.zadd("lucity:jobs", {str(number): number})
     pipeline.execute()
     assert redis.ledger.page(JobFilter(kinds=(JobKind.CHART,)), 5, None).jobs == (rare,)

@@ -38,7 +38,7 @@ end
 local function expire_claim(lane, poison)
   for _, job in ipairs(claimed(lane)) do
     local expired = job.expired_claims + 1
-    redis.call('HSET', job_key(job.id), 'expired_claims', expired)
+    write(job.id, 'expired_claims', expired)
     if job.sealed_at == '' and expired >= CLAIMS_BEFORE_POISON and job.cancel_requested ~= '1' then
       move(job, 'FAILED', { problem = poison })
     end

@@ -4,8 +4,11 @@ local epoch_now = nil
 
 local function events_epoch()
   if not epoch_now then
-    redis.call('SET', EVENTS .. ':epoch', NEW_EPOCH, 'NX')
     epoch_now = redis.call('GET', EVENTS .. ':epoch')
+  end
+  if not epoch_now then
+    redis.call('SET', EVENTS .. ':epoch', NEW_EPOCH)
+    epoch_now = NEW_EPOCH
   end
   return epoch_now
 end

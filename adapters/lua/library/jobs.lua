@@ -20,6 +20,12 @@ local function facts(id)
   return job
 end
 
+-- Writes fields of a job; its revision tells readers that it is no longer what they remember.
+local function write(id, ...)
+  redis.call('HSET', job_key(id), ...)
+  redis.call('HINCRBY', job_key(id), 'revision', 1)
+end
+
 local function row(id)
   return redis.call('HGETALL', job_key(id))
 end
@@ -123,7 +129,7 @@ local function move(job, state, changes)
     table.insert(fields, 'waiting_at')
     table.insert(fields, text(NOW))
   end
-  redis.call('HSET', job_key(job.id), unpack(fields))
+  write(job.id, unpack(fields))
   place(job, state)
   job.state = state
   job_event(job)
