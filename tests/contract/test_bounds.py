@@ -143,12 +143,14 @@ def test_a_redis_without_durability_is_named(redis: RedisPorts) -> None:
     assert [message.split()[2] for message in missing] == ["maxmemory-policy", "appendfsync"]
 
 
-def test_a_redis_that_is_full_is_unreachable_and_nothing_was_admitted(redis: RedisPorts) -> None:
-    job = a_job()
+def test_a_redis_that_is_full_admits_nothing_and_still_answers(redis: RedisPorts) -> None:
+    job, start = a_job(), redis.events.position()
     redis.client.config_set("maxmemory", "1mb")
     try:
         with pytest.raises(Unreachable):
             redis.ledger.admit(job)
+        assert redis.events.after(start).events == ()
+        assert redis.ledger.unfinished(["shop"]) == {"shop": []}
     finally:
         redis.client.config_set("maxmemory", "512mb")
     assert redis.ledger.get([job.id]) == {}
