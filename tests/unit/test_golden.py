@@ -114,7 +114,7 @@ def test_what_a_change_says_can_be_read_back(name: str) -> None:
 def test_a_change_carried_out_twice_finds_nothing_to_do_or_says_why(name: str) -> None:
     once = BEFORE.with_writes(CASES[name].apply(BEFORE, CONTEXT).writes)
     if CASES[name].creates or (CASES[name].deletes and name != "delete-project"):
-        with pytest.raises(Exception, match="exists|does not exist"):
+        with pytest.raises(Exception, match=r"exists|does not exist"):
             CASES[name].apply(once, CONTEXT)
     else:
         assert CASES[name].apply(once, CONTEXT).writes == {}

@@ -80,7 +80,8 @@ def test_well_formed_text_passes_unchanged(parse: Parser, good: list[str]) -> No
         (Digest.parse, ["", "sha256:" + "0" * 63, "sha256:" + "F" * 64, "sha512:" + "0" * 64, "0" * 64]),
         (
             ImageRepository.parse,
-            ["", "-x", "a:tag", "a/b:tag", f"a@sha256:{'0' * 64}", "A", "a/B", "http://a/b", "a b", "a//b", "a/", "/a", "a\n", "a/" + "b" * 254],
+            ["", "-x", "a:tag", "a/b:tag", f"a@sha256:{'0' * 64}", "A", "a/B", "http://a/b", "a b",
+             "a//b", "a/", "/a", "a\n", "a/" + "b" * 254],
         ),
         (VariableName.parse, ["", "1A", "A-B", "A.B", "A B", "A=", "É", "a" * 129, "A\n"]),
         (Sha.parse, ["", "0f" * 19, "0F" * 20]),

@@ -68,6 +68,6 @@ def test_null_is_told_from_absent_and_text_from_numbers() -> None:
     assert changes({"a": None, "b": 1, "c": True}, {"b": "1", "c": 1, "d": None}) == (
         ValueChange(("a",), ChangeKind.REMOVED, None, None),
         ValueChange(("b",), ChangeKind.CHANGED, 1, "1"),
-        ValueChange(("c",), ChangeKind.CHANGED, True, 1),
+        ValueChange(key=("c",), kind=ChangeKind.CHANGED, before=True, after=1),
         ValueChange(("d",), ChangeKind.ADDED, None, None),
     )
