@@ -75,8 +75,9 @@ class Engine:
         if isinstance(source, ExecutionResult):
             raise DocumentRefused(source.errors or [])
         async with aclosing(cast("AsyncGenerator[object, None]", source)) as payloads:
+            same = _sameness(prepared, actor)
             async for payload in _located(payloads, prepared):
-                text = await self._event(executor, prepared, actor, payload)
+                text = await self._event(executor, same, actor, payload)
                 yield Item(text, getattr(payload, "cursor", None))
 
     def _build(self, prepared: Prepared, actor: Actor) -> Executor[Any]:
@@ -92,22 +93,23 @@ class Engine:
             raise DocumentRefused(executor)
         return executor
 
-    async def _event(self, executor: Executor[Any], prepared: Prepared, actor: Actor, payload: object) -> str:
+    async def _event(self, executor: Executor[Any], same: object, actor: Actor, payload: object) -> str:
         """Execute one event, once for all who ask the same of it."""
-        event = executor.build_per_event_executor(payload)
-        event.context_value = self._context(actor)
         identity = getattr(payload, "identity", None)
         if identity is None:
-            return text_of(await _run(event))
-        parameters = prepared.parameters
-        variables = json.dumps(parameters.variables, sort_keys=True, separators=(",", ":"))
-        key = (prepared.digest, parameters.operation_name, variables, actor.id, identity)
+            return await self._text(executor, actor, payload)
+        key = (same, identity)
         future = self._shared.get(key)
         if future is None:
-            future = self._shared[key] = asyncio.ensure_future(_text(event))
+            future = self._shared[key] = asyncio.ensure_future(self._text(executor, actor, payload))
             if len(self._shared) > SHARED:
                 self._shared.popitem(last=False)
-        return await asyncio.shield(future)
+        return future.result() if future.done() else await asyncio.shield(future)
+
+    async def _text(self, executor: Executor[Any], actor: Actor, payload: object) -> str:
+        event = executor.build_per_event_executor(payload)
+        event.context_value = self._context(actor)
+        return text_of(await _run(event))
 
 
 def text_of(result: ExecutionResult) -> str:
@@ -129,8 +131,11 @@ async def _run(executor: Executor[Any]) -> ExecutionResult:
     return cast("ExecutionResult", await result if executor.is_awaitable(result) else result)
 
 
-async def _text(executor: Executor[Any]) -> str:
-    return text_of(await _run(executor))
+def _sameness(prepared: Prepared, actor: Actor) -> tuple[object, ...]:
+    """Answer what two subscriptions have in common that get the same results."""
+    parameters = prepared.parameters
+    variables = json.dumps(parameters.variables, sort_keys=True, separators=(",", ":"))
+    return (prepared.digest, parameters.operation_name, variables, actor.id)
 
 
 async def _located(payloads: AsyncIterable[object], prepared: Prepared) -> AsyncGenerator[object, None]:
