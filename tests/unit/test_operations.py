@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from gitops.changes import Draft
 from gitops.operations import (
     AddService,
     CreateEnvironment,
@@ -134,7 +133,7 @@ def test_what_was_added_is_removed_byte_for_byte() -> None:
 def test_values_keep_every_character() -> None:
     texts = ['"', "'", "a\nb\n", "{{ .x }}", "$x", "😀\u2028", "x" * 65536, "a.b: #c", "no", ""]
     settings = tuple(VariableSetting(f"V{number}", text) for number, text in enumerate(texts))
-    draft: Draft = SetVariables("shop", None, "api", settings).apply(SHOP, CONTEXT)
+    draft = SetVariables("shop", None, "api", settings).apply(SHOP, CONTEXT)
     service = read(SHOP.with_writes(draft.writes)).service("api")
     assert service is not None
     assert [variable.value for variable in service.variables] == texts
