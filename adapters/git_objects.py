@@ -21,6 +21,7 @@ from gitops.tree import Writes
 _SHA = re.compile(r"[0-9a-f]{40}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f<>]")
 _FILES = (FileMode.BLOB, FileMode.BLOB_EXECUTABLE)
+_NO_NAMES = frozenset({"", ".", "..", ".git"})
 _COMMITS_KEPT = 20_000
 
 Identity = tuple[int, int]
@@ -165,6 +166,7 @@ class Commits:
         """Write one signed commit on `parent` ('' for a root); its SHA. Raises MissingCommit, and ValueError for a name
         or path that Git cannot hold.
         """
+        _check_paths(new.writes)
         base = objects.commit(parent) if parent else None
         repository = objects.repository()
         tree = write_tree(repository, base.tree if base is not None else None, new.writes)
@@ -206,6 +208,12 @@ def write_tree(repository: pygit2.Repository, tree: pygit2.Tree | None, writes: 
     for name, inner in below.items():
         _write_folder(repository, builder, name, inner)
     return builder.write() if len(builder) else None
+
+
+def _check_paths(writes: Writes) -> None:
+    for path in writes:
+        if "\0" in path or any(part.lower() in _NO_NAMES for part in path.split("/")):
+            raise ValueError(f"{path!r} is no path that Git can hold")
 
 
 def _write_file(repository: pygit2.Repository, builder: pygit2.TreeBuilder, name: str, data: bytes | None) -> None:

@@ -111,10 +111,12 @@ def _finish(process: "subprocess.Popen[bytes]", timeout_seconds: float) -> Finis
 
 
 def _end(process: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        signal_group(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            return process.communicate(timeout=_GRACE_SECONDS)
+    signal_group(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE_SECONDS)
+    signal_group(process.pid, signal.SIGKILL)  # a hook may ignore the first, and outlive its git
+    with suppress(subprocess.TimeoutExpired):
+        return process.communicate(timeout=_GRACE_SECONDS)
     # A grandchild that left the group keeps the pipes open, perhaps for ever.
     for pipe in filter(None, (process.stdout, process.stderr)):
         pipe.close()

@@ -2,6 +2,7 @@
 deleted at any time; a fetch brings it back.
 """
 
+import re
 import shutil
 import threading
 import time
@@ -16,14 +17,15 @@ from adapters.folder_lock import Flight, locked
 from adapters.git_answers import FetchState, classify_fetch, classify_push, message_of
 from adapters.git_objects import Commits, GitTree, Objects
 from adapters.git_process import Finished, run
+from adapters.git_transport import MAIN, Transport
 from adapters.ports import GitHost, MissingCommit, Unreachable
 from adapters.records import NewCommit, PushResult, PushState
 from adapters.signing import Signatures, Signer
 from gitops.commits import GitCommit, Person
 from gitops.problems import NotFound, Refused
 
-MAIN = "refs/heads/main"
 LUCITY = Person("Lucity", "lucity@localhost")
+_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 _MAINTENANCE_SECONDS = 900.0
 _LOOSE_IN_ONE_FOLDER = 27
 _PACKS = 50
@@ -49,8 +51,8 @@ class Mirrors:
         self._root = root
         self._host = host
         self._commits = Commits(signer, signatures, committer)
-        self._fetch_timeout = fetch_timeout_seconds
-        self._push_timeout = push_timeout_seconds
+        self._lock_timeout = fetch_timeout_seconds
+        self._transport = Transport(host, fetch_timeout_seconds, push_timeout_seconds)
         self._guard = threading.Lock()
         self._objects: dict[str, Objects] = {}
         self._flights: dict[str, Flight[str | None]] = {}
@@ -67,9 +69,8 @@ class Mirrors:
 
     def fetch(self, project: str) -> str | None:
         """See Repositories.fetch. Callers at the same time share a fetch that began after their call."""
-        path = self._path(project)
         with self._guard:
-            flight = self._flights.setdefault(project, Flight(lambda: self._fetch(project, path)))
+            flight = self._flights.setdefault(project, Flight(lambda: self._fetch(project)))
         return flight()
 
     def snapshot(self, project: str, sha: str) -> GitTree:
@@ -85,23 +86,7 @@ class Mirrors:
 
     def push(self, project: str, old: str, new: str) -> PushResult:
         """See Repositories.push."""
-        url, environment = self._host.remote(project)
-        lease = f"--force-with-lease={MAIN}:{old}"
-        finished = run(
-            [
-                "push",
-                "--porcelain",
-                "--atomic",
-                lease,
-                *_bound_receive_pack(url),
-                "--end-of-options",
-                url,
-                f"{new}:{MAIN}",
-            ],
-            repository=self._path(project),
-            environment=environment,
-            timeout_seconds=self._push_timeout,
-        )
+        finished = self._transport.push(project, self._path(project), old, new)
         result = classify_push(finished, project)
         if result.state is PushState.ACCEPTED:
             self._advance(project, old, new)
@@ -147,6 +132,8 @@ class Mirrors:
         )
 
     def _path(self, project: str) -> Path:
+        if not _NAME.fullmatch(project):
+            raise ValueError(f"{project!r} is no name of a project")
         return self._root / f"{project}.git"
 
     def _open(self, project: str) -> Objects:
@@ -156,25 +143,31 @@ class Mirrors:
             return self._objects.setdefault(project, Objects(self._path(project)))
 
     def _lock(self, project: str) -> AbstractContextManager[None]:
-        return locked(self._root / f"{project}.lock", self._fetch_timeout)
+        return locked(self._root / f"{project}.lock", self._lock_timeout)
 
-    def _fetch(self, project: str, path: Path) -> str | None:
-        url, environment = self._host.remote(project)
-        if url.startswith("/") and (head := self._unchanged(project)):
+    def _fetch(self, project: str) -> str | None:
+        if self._transport.is_near(project) and (head := self._unchanged(project)):
             return head
+        path = self._path(project)
+        # No mirror is made for a name that nobody has heard of.
+        if not path.exists() and classify_fetch(self._transport.look(project)) is FetchState.MISSING:
+            raise _missing(project)
         try:
             with self._lock(project):
-                if not path.exists():
-                    self._look_for(project, url, dict(environment))
                 self._create(project)
-                finished = self._run_fetch(path, url, dict(environment))
-                if classify_fetch(finished) is FetchState.FAILED and self._at_fault(finished, url, dict(environment)):
+                finished = self._transport.fetch(project, path)
+                if self._is_at_fault(project, finished):
                     self._open(project).discard()
                     self._create(project)
-                    finished = self._run_fetch(path, url, dict(environment))
+                    finished = self._transport.fetch(project, path)
                 return self._settle(project, finished)
         except TimeoutError as error:
             raise Unreachable("git", str(error)) from error
+
+    def _is_at_fault(self, project: str, finished: Finished) -> bool:
+        # When the host answers somebody who needs no mirror, it is the mirror that is broken.
+        failed = classify_fetch(finished) is FetchState.FAILED and not finished.timed_out
+        return failed and self._transport.look(project).succeeded
 
     def _unchanged(self, project: str) -> str | None:
         head = self._host.heads([project]).get(project)
@@ -185,28 +178,6 @@ class Mirrors:
         except MissingCommit:
             return None
         return head
-
-    def _run_fetch(self, path: Path, url: str, environment: dict[str, str]) -> Finished:
-        return run(
-            ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options", url, f"+{MAIN}:{MAIN}"],
-            repository=path,
-            environment=environment,
-            timeout_seconds=self._fetch_timeout,
-        )
-
-    def _at_fault(self, finished: Finished, url: str, environment: dict[str, str]) -> bool:
-        # The host answers somebody who needs no mirror: then it is the mirror that is broken.
-        return not finished.timed_out and self._list(url, environment).succeeded
-
-    def _look_for(self, project: str, url: str, environment: dict[str, str]) -> None:
-        # No mirror is made for a name that nobody has heard of.
-        if classify_fetch(self._list(url, environment)) is FetchState.MISSING:
-            raise _missing(project)
-
-    def _list(self, url: str, environment: dict[str, str]) -> Finished:
-        return run(
-            ["ls-remote", "--end-of-options", url, MAIN], environment=environment, timeout_seconds=self._fetch_timeout
-        )
 
     def _settle(self, project: str, finished: Finished) -> str | None:
         match classify_fetch(finished):
@@ -273,14 +244,6 @@ def _remove_leftovers(root: Path) -> None:
         with suppress(FileNotFoundError):
             if time.time() - folder.stat().st_mtime > _LEFTOVER_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _bound_receive_pack(url: str) -> list[str]:
-    # When we are killed, git push dies with us; on this machine the receive-pack behind it has to follow, or its push
-    # could land long after everybody has looked for it. Git itself gives this line to a shell.
-    if not url.startswith("/") or shutil.which("setpriv") is None:
-        return []
-    return ["--receive-pack=exec setpriv --pdeathsig TERM git-receive-pack"]
 
 
 def _missing(project: str) -> Refused:
