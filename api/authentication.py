@@ -16,7 +16,7 @@ from api.transport.errors import unauthenticated
 from gitops.changes import Actor
 
 COOKIE = "lucity_session"
-WATCH_SECONDS = 1.0
+WATCH_SECONDS = 0.9
 
 
 @dataclass(frozen=True)

@@ -114,10 +114,17 @@ class EventStream:
         await self._items.aclose()
 
     async def _iterate(self) -> AsyncGenerator[Event | Gap, None]:
-        known = self._hub.known_after(self.position)
-        async with aclosing(self._from_redis() if known is None else self._from_memory(known)) as past:
-            async for item in past:
-                yield item
+        behind = True
+        while behind:
+            self._overflown = False
+            known = self._hub.known_after(self.position)
+            async with aclosing(self._from_redis() if known is None else self._from_memory(known)) as past:
+                async for item in past:
+                    yield item
+            # What overflowed meanwhile is read like the rest of the past; live events begin after it.
+            behind = self._overflown
+            if behind:
+                self._live.clear()
         while True:
             while not self._live:
                 if self._overflown:

@@ -82,6 +82,9 @@ class Host:
         self.main = self.mirror = int(new)
         return PushResult(self.answers.pop() if self.answers else PushState.ACCEPTED)
 
+    def forget(self, project: str) -> None:
+        """Nobody asks for it here."""
+
     def log(self, project: str, old: str | None, new: str) -> Sequence[GitCommit] | None:
         return None if project or old or new else ()
 
