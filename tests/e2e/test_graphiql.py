@@ -80,6 +80,7 @@ def test_the_examples_run_in_order_and_the_stream_follows(up: Up, page: Page) ->
 
 def test_no_request_leaves_the_machine(up: Up, page: Page) -> None:
     run(page, "CreateProject", '"__typename": "Job"')
+    up.wait("the project", lambda: up.graphql('{ project(name: "shop") { name } }')["project"])
     run(page, "Watch", '"kind"')
     hosts = {urlsplit(address).netloc for address in page.addresses if not address.startswith(("data:", "blob:"))}
     assert hosts == {urlsplit(up.url).netloc}
