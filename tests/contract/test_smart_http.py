@@ -7,8 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from adapters import smart_http
 from adapters.git_process import clean_environment
 from adapters.ports import Unreachable
 from tests.support.git import Clone, Site, delay_pushes, git, refuse_pushes
+from tests.support.waiting import wait_until
 
 SMALL_LIMIT = 64 * 1024
 
@@ -42,13 +42,6 @@ def server(site: Site) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/myapp.git"
         running.terminate()
         running.wait(timeout=30)
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain until {what}"
-        time.sleep(0.01)
 
 
 def test_a_clone_pushes_and_another_clone_has_it(site: Site, server: str, tmp_path: Path) -> None:
@@ -157,10 +150,10 @@ def test_a_client_that_goes_away_takes_its_push_with_it(site: Site, server: str,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    until(lambda: len(_processes(repository)) > 0, "the push has reached git")
+    wait_until(lambda: len(_processes(repository)) > 0, "the push has reached git")
     os.killpg(pushing.pid, signal.SIGKILL)
     pushing.wait()
-    until(lambda: not _processes(repository), "nothing works on the repository any more")
+    wait_until(lambda: not _processes(repository), "nothing works on the repository any more")
     assert site.host.heads(["myapp"]) == {}
     (repository / "hooks" / "pre-receive").unlink()
     mine.push()
