@@ -58,10 +58,21 @@ def shown(page: Page, expected: str) -> str:
     return str(page.evaluate(ANSWER))
 
 
+def landed(up: Up, subject: str) -> None:
+    """Wait until a commit with this subject is the newest one."""
+
+    def newest() -> bool:
+        project = up.graphql('{ project(name: "shop") { head { subject } } }')["project"]
+        return project is not None and project["head"] is not None and project["head"]["subject"] == subject
+
+    up.wait(subject, newest)
+
+
 def test_the_examples_run_in_order_and_the_stream_follows(up: Up, page: Page) -> None:
     assert "QUEUED" in run(page, "CreateProject", '"__typename": "Job"')
     run(page, "AddService", "config(base): add service api")
     run(page, "Deploy", "deploy(development): api a1b2c3d")
+    landed(up, "deploy(development): api a1b2c3d")
     run(page, "Watch", '"subject": "deploy(development): api a1b2c3d"')
     answer = up.graphql(
         """mutation { deploy(input: {project: "shop", environment: "development",
@@ -71,8 +82,7 @@ def test_the_examples_run_in_order_and_the_stream_follows(up: Up, page: Page) ->
     shown(page, '"subject": "deploy(development): api b2c3d4e"')
     page.click(RUN)
     run(page, "Promote", "promote(staging):")
-    promoted = 'query { project(name: "shop") { head { subject } } }'
-    up.wait("the promotion", lambda: "promote" in up.graphql(promoted)["project"]["head"]["subject"])
+    landed(up, "promote(staging): api b2c3d4e from development")
     history = run(page, "History", "promote(staging): api b2c3d4e from development")
     assert "project(create):shop" in history
     assert "VALID" in history
@@ -80,7 +90,7 @@ def test_the_examples_run_in_order_and_the_stream_follows(up: Up, page: Page) ->
 
 def test_no_request_leaves_the_machine(up: Up, page: Page) -> None:
     run(page, "CreateProject", '"__typename": "Job"')
-    up.wait("the project", lambda: up.graphql('{ project(name: "shop") { name } }')["project"])
+    landed(up, "project(create): shop")
     run(page, "Watch", '"kind"')
     hosts = {urlsplit(address).netloc for address in page.addresses if not address.startswith(("data:", "blob:"))}
     assert hosts == {urlsplit(up.url).netloc}
