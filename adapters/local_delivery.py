@@ -6,10 +6,11 @@ that it did not observe: nothing here runs containers.
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -23,6 +24,7 @@ from gitops.verdicts import RENDER_ERROR
 
 HEALTH_UNKNOWN = "The local delivery renders manifests and runs nothing, so health cannot be observed."
 _WATCH_SECONDS = 0.1
+T = TypeVar("T")
 
 
 class LocalDelivery:
@@ -35,7 +37,7 @@ class LocalDelivery:
 
     def applications(self) -> Sequence[Application]:
         """See ports.Delivery."""
-        return [loads(Application, path.read_text()) for path in sorted(self._root.glob("*/*/application.json"))]
+        return _read_all(Application, sorted(self._root.glob("*/*/application.json")))
 
     def apply(self, application: Application) -> None:
         """See ports.Delivery."""
@@ -64,7 +66,7 @@ class LocalDelivery:
 
     def statuses(self) -> Sequence[Observation]:
         """See ports.Delivery."""
-        return [loads(Observation, path.read_text()) for path in sorted(self._root.glob("*/*/status.json"))]
+        return _read_all(Observation, sorted(self._root.glob("*/*/status.json")))
 
     def watch(self) -> Iterator[Observation]:
         """See ports.Delivery. Never ends by itself."""
@@ -73,8 +75,7 @@ class LocalDelivery:
             changed = _modified(self._root / "changed")
             if changed != looked_at:
                 before, seen, looked_at = seen, self._times(), changed
-                for path in (path for path, at in seen.items() if before.get(path) != at):
-                    yield loads(Observation, path.read_text())
+                yield from _read_all(Observation, [path for path, at in seen.items() if before.get(path) != at])
             time.sleep(_WATCH_SECONDS)
 
     def _times(self) -> dict[Path, int]:
@@ -112,7 +113,19 @@ class LocalDelivery:
 
 
 def _modified(path: Path) -> int:
-    return path.stat().st_mtime_ns if path.exists() else 0
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _read_all(kind: type[T], paths: Iterable[Path]) -> list[T]:
+    """What these files hold; one that another process has just removed holds nothing."""
+    found = []
+    for path in paths:
+        with suppress(FileNotFoundError):
+            found.append(loads(kind, path.read_text()))
+    return found
 
 
 def _synced(application: Application, head: str, manifests: Manifests) -> Observation:

@@ -3,9 +3,12 @@
 Nothing here pushes or records: a batch can be built again on another head at any time.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -13,12 +16,15 @@ from adapters.codec import load_change
 from adapters.ports import MissingCommit, Unreachable
 from adapters.records import JobRecord, NewCommit
 from adapters.wiring import Ports
-from gitops import layout, messages
-from gitops.changes import Change, Context, Draft
+from gitops import messages
+from gitops.changes import Context, Draft
 from gitops.problems import JobFailure, Problem, Refused
-from gitops.tree import Files, Tree
+from gitops.tree import Files
 from jobs.preconditions import check_expected_head
+from jobs.rendering import check_renders, concerned
 
+_AHEAD = 4
+"""Commits made before Helm has accepted the first of them."""
 _log = structlog.get_logger()
 
 
@@ -43,6 +49,10 @@ class Batch:
     failed: tuple[tuple[JobRecord, Problem], ...] = ()
     written: frozenset[str] = field(default=frozenset())
 
+    def with_failure(self, job: JobRecord, problem: Problem) -> "Batch":
+        """The same batch and one more job that cannot be."""
+        return replace(self, failed=(*self.failed, (job, problem)))
+
     @property
     def tip(self) -> str:
         """The last commit, the head itself when there is none."""
@@ -51,21 +61,71 @@ class Batch:
 
 def build(ports: Ports, jobs: Sequence[JobRecord], head: str) -> Batch:
     """Every job judged and committed on `head` ('' for a repository without a commit). Moves no ref anywhere."""
-    batch = Batch(head)
-    for job in jobs:
+    with ThreadPoolExecutor(1, thread_name_prefix="render") as renders:
+        return _Building(ports, jobs, renders, Batch(head)).run()
+
+
+@dataclass(frozen=True)
+class _Unchecked:
+    """A commit that Helm has not accepted yet, and the batch as it was before it."""
+
+    position: int
+    before: Batch
+    render: Future[None]
+
+
+@dataclass
+class _Building:
+    """Helm renders a commit while the next ones are made; when it refuses one, those after it are made again."""
+
+    ports: Ports
+    jobs: Sequence[JobRecord]
+    renders: ThreadPoolExecutor
+    batch: Batch
+    position: int = 0
+    unchecked: deque[_Unchecked] = field(default_factory=deque)
+
+    def run(self) -> Batch:
+        while True:
+            if self._should_check():
+                self._check_first()
+            elif self.position < len(self.jobs):
+                self._make_next()
+            else:
+                return self.batch
+
+    def _should_check(self) -> bool:
+        if not self.unchecked:
+            return False
+        full = len(self.unchecked) >= _AHEAD or self.position == len(self.jobs)
+        return full or self.unchecked[0].render.done()
+
+    def _make_next(self) -> None:
+        job, before = self.jobs[self.position], self.batch
         try:
-            batch = _add(ports, batch, job)
-        except Refused as refusal:
-            batch = replace(batch, failed=(*batch.failed, (job, refusal.problem)))
-        except (Unreachable, MissingCommit):
-            raise
+            self.batch, check = _add(self.ports, before, job)
         except Exception as error:  # noqa: BLE001 - a change that fails fails alone
-            _log.exception("change failed unexpectedly", job=job.id)
-            batch = replace(batch, failed=(*batch.failed, (job, _unexpected(error))))
-    return batch
+            self.batch = before.with_failure(job, _problem_of(job, error))
+        else:
+            if check is not None:
+                self.unchecked.append(_Unchecked(self.position, before, self.renders.submit(check)))
+        self.position += 1
+
+    def _check_first(self) -> None:
+        first = self.unchecked.popleft()
+        try:
+            first.render.result()
+        except Exception as error:  # noqa: BLE001 - as above
+            job = self.jobs[first.position]
+            self.batch = first.before.with_failure(job, _problem_of(job, error))
+            self.position = first.position + 1
+            for later in self.unchecked:
+                later.render.cancel()
+            self.unchecked.clear()
 
 
-def _add(ports: Ports, batch: Batch, job: JobRecord) -> Batch:
+def _add(ports: Ports, batch: Batch, job: JobRecord) -> tuple[Batch, Callable[[], None] | None]:
+    """The batch with one more job, and what is still to be checked of its commit. Raises Refused."""
     change = load_change(job.change)
     if job.expected_head:
         check_expected_head(ports, change, job.expected_head, batch.head, batch.written)
@@ -74,50 +134,28 @@ def _add(ports: Ports, batch: Batch, job: JobRecord) -> Batch:
     draft = change.apply(before, Context(now, batch.tip, job.actor, ports.charts))
     writes = {path: data for path, data in draft.writes.items() if before.read(path) != data}
     if not writes:
-        return replace(batch, no_change=(*batch.no_change, (job, draft.subject)))
+        return replace(batch, no_change=(*batch.no_change, (job, draft.subject))), None
     new = NewCommit(_message(job, draft), job.actor.name, job.actor.email, now, writes)
     sha = ports.repositories.commit(job.project, batch.tip, new)
     after = ports.repositories.snapshot(job.project, sha)
-    _check_renders(ports, change, before, after, writes)
-    made = Made(job, sha, draft.subject, tuple(_concerned(writes, after)))
-    return replace(batch, made=(*batch.made, made), written=batch.written | writes.keys())
+    made = Made(job, sha, draft.subject, concerned(writes, after))
+    grown = replace(batch, made=(*batch.made, made), written=batch.written | writes.keys())
+    return grown, partial(check_renders, ports, job.project, before, after, writes)
+
+
+def _problem_of(job: JobRecord, error: Exception) -> Problem:
+    """What ends the job. What is no fault of the change is raised again."""
+    match error:
+        case Refused():
+            return error.problem
+        case Unreachable() | MissingCommit():
+            raise error
+        case _:
+            _log.error("change failed unexpectedly", job=job.id, exc_info=error)
+            return JobFailure(f"Carrying out the change failed unexpectedly: {type(error).__name__}.", "commit")
 
 
 def _message(job: JobRecord, draft: Draft) -> str:
     origin = [(messages.JOB_ID, job.id), (messages.ACTOR_ID, job.actor.id)]
     reason = [(messages.REASON, job.reason)] if job.reason else []
     return messages.render(draft.subject, draft.body, (*origin, *reason, *draft.trailers))
-
-
-def _concerned(writes: Mapping[str, bytes | None], after: Tree) -> Iterable[str]:
-    """Environments whose folder was written, there or gone; all there are when base/ was."""
-    named = {layout.environment_of(path) for path in writes} - {None}
-    if any(path.startswith(f"{layout.BASE}/") for path in writes):
-        named.update(after.folder(layout.ENVIRONMENTS))
-    return sorted(name for name in named if name)
-
-
-def _check_renders(ports: Ports, change: Change, before: Tree, after: Tree, writes: Mapping[str, bytes | None]) -> None:
-    """Raise Refused when the commit breaks an environment; one that it does not touch may have been broken before."""
-    touched = {layout.environment_of(path) for path in writes}
-    for environment in _concerned(writes, after):
-        if after.read(layout.environment_values(environment)) is None:
-            continue
-        try:
-            ports.renderer.render(after, change.project, environment)
-        except Refused:
-            if environment in touched or _renders(ports, before, change.project, environment):
-                raise
-
-
-def _renders(ports: Ports, tree: Tree, project: str, environment: str) -> bool:
-    try:
-        ports.renderer.render(tree, project, environment)
-    except Refused:
-        return False
-    return True
-
-
-def _unexpected(error: Exception) -> Problem:
-    """What a job that met a mistake of ours ends with: it alone, not the batch."""
-    return JobFailure(f"Carrying out the change failed unexpectedly: {type(error).__name__}.", "commit")

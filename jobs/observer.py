@@ -211,6 +211,8 @@ class Leader:
                     self.said.put(observation)
             except Unreachable as outage:
                 _log.warning("delivery watch broke", message=str(outage))
+            except Exception:  # noqa: BLE001 - a mistake of ours must not end the watch
+                _log.exception("delivery watch failed unexpectedly")
             self.stopped.wait(_RETRY_SECONDS)
 
     def _guarded(self, project: str, work: Callable[[str], object]) -> None:
