@@ -5,16 +5,18 @@ from collections.abc import Callable, Iterator
 from contextlib import aclosing
 
 import pytest
+from redis.client import Pipeline
 
-from adapters.event_entries import sequence
+from adapters.event_entries import STREAM, sequence
 from adapters.event_tail import EventTail, Gap
 from adapters.records import (
     Event,
 )
+from adapters.redis_client import script_context, script_text
 from gitops.problems import (
     Refused,
 )
-from tests.support.redis_ports import DEADLINE_SECONDS, RedisPorts, a_job, redis_ports
+from tests.support.redis_ports import DEADLINE_SECONDS, RedisPorts, a_job, redis_ports, until
 from tests.support.valkey import ValkeyServer, valkey_server
 
 
@@ -79,10 +81,59 @@ def test_a_tail_tells_a_gap_once_when_its_cursor_was_trimmed(server: ValkeyServe
     start = redis.events.position()
     redis.admit(*(a_job() for _ in range(5)))
     redis_ports(server.url, events_kept=1).claims.sweep(1)
-    gap, event = follow(server, start, 2, lambda: redis.events.revoked("tok_1"))
-    assert isinstance(gap, Gap)
+
+    async def run() -> tuple[Event | Gap, Event | Gap]:
+        async with asyncio.timeout(DEADLINE_SECONDS), aclosing(_tail(server).follow(start)) as tail:
+            first = await anext(tail)
+            redis.events.revoked("tok_1")
+            return first, await anext(tail)
+
+    end = redis.events.position()
+    gap, event = asyncio.run(run())
+    assert gap == Gap(end)
     assert isinstance(event, Event)
     assert event.token_id == "tok_1"
+
+
+def while_it_waits(server: ValkeyServer, redis: RedisPorts, act: Callable[[], object]) -> Event | Gap:
+    """The next item of a tail that is at the end of the log and waits in Redis when `act` runs."""
+
+    def acts() -> None:
+        until(lambda: [it for it in redis.client.client_list() if "b" in it["flags"]], "a tail that waits")
+        act()
+
+    (item,) = follow(server, redis.events.position(), 1, acts)
+    return item
+
+
+def test_a_waiting_tail_notices_a_new_log_that_reached_its_sequence(server: ValkeyServer, redis: RedisPorts) -> None:
+    redis.events.revoked("tok_1")
+
+    def lose_and_refill() -> None:
+        pipeline = redis.client.pipeline(transaction=True)
+        pipeline.flushall()
+        revoke_in(pipeline, redis, "tok_2", "tok_3")
+        pipeline.execute()
+
+    assert while_it_waits(server, redis, lose_and_refill) == Gap(redis.events.position())
+
+
+def test_a_waiting_tail_notices_that_what_it_waited_for_was_trimmed(server: ValkeyServer, redis: RedisPorts) -> None:
+    redis.events.revoked("tok_1")
+
+    def fill_and_trim() -> None:
+        pipeline = redis.client.pipeline(transaction=True)
+        revoke_in(pipeline, redis, "tok_2", "tok_3", "tok_4")
+        pipeline.xtrim(STREAM, maxlen=1, approximate=False)
+        pipeline.execute()
+
+    assert while_it_waits(server, redis, fill_and_trim) == Gap(redis.events.position())
+
+
+def revoke_in(pipeline: Pipeline, redis: RedisPorts, *tokens: str) -> None:
+    for token in tokens:
+        arguments = [str(part) for part in script_context(redis.settings)]
+        pipeline.eval(script_text("events_append"), 0, *arguments, "TOKEN_REVOKED", "", "", "", token)
 
 
 def test_a_tail_notices_that_the_log_was_lost_while_it_waited(server: ValkeyServer, redis: RedisPorts) -> None:

@@ -79,3 +79,15 @@ def test_forgetting_leaves_the_namespace_of_a_queued_creation(redis: RedisPorts)
     redis.statuses.forget("a-b", ["c"])
     other = a_job(JobKind.ENVIRONMENT_CREATE, "b-c", project="a")
     assert isinstance(refusal(lambda: redis.ledger.admit(other, [("a-b-c", "b-c")])), AlreadyExists)
+
+
+def test_forgetting_a_project_frees_its_own_namespaces_only(redis: RedisPorts) -> None:
+    for project in ("a", "a-b"):
+        job = redis.ledger.admit(a_job(JobKind.ENVIRONMENT_CREATE, "x", project=project), [(f"{project}-x", "x")])
+        claim = redis.claim(project)
+        redis.claims.record(claim, [Outcome(job.id, JobState.SUCCEEDED, commit="c0ffee")])
+        redis.claims.release(claim)
+    redis.statuses.forget("a")
+    other = a_job(JobKind.ENVIRONMENT_CREATE, "b-x", project="a")
+    assert isinstance(refusal(lambda: redis.ledger.admit(other, [("a-b-x", "b-x")])), AlreadyExists)
+    assert redis.ledger.admit(other, [("a-x", "b-x")]).state is JobState.QUEUED
