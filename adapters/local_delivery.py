@@ -68,7 +68,7 @@ class LocalDelivery:
         """See ports.Delivery."""
         return _read_all(Observation, sorted(self._root.glob("*/*/status.json")))
 
-    def watch(self) -> Iterator[Observation]:
+    def watch(self) -> Iterator[Observation | None]:
         """See ports.Delivery. Never ends by itself."""
         seen, looked_at = self._times(), _modified(self._root / "changed")
         while True:
@@ -76,6 +76,7 @@ class LocalDelivery:
             if changed != looked_at:
                 before, seen, looked_at = seen, self._times(), changed
                 yield from _read_all(Observation, [path for path, at in seen.items() if before.get(path) != at])
+            yield None
             time.sleep(_WATCH_SECONDS)
 
     def _times(self) -> dict[Path, int]:

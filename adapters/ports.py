@@ -376,8 +376,10 @@ class Delivery(Protocol):
         """Everything it knows, now."""
         ...
 
-    def watch(self) -> Iterator[Observation]:
-        """What changes from now on; ends (or raises Unreachable) when the stream breaks: list again, watch again."""
+    def watch(self) -> Iterator[Observation | None]:
+        """What changes from now on, None when there was nothing for a moment; ends (or raises Unreachable) when the
+        stream breaks: list again, watch again.
+        """
         ...
 
 

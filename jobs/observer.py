@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from adapters.ports import MissingCommit, Unreachable
-from adapters.records import EventKind, JobFilter, JobRecord, JobState
+from adapters.records import Event, EventKind, JobFilter, JobRecord, JobState
 from adapters.wiring import Ports
 from gitops import layout
 from gitops.problems import Refused
@@ -53,10 +53,10 @@ class Leader:
     ports: Ports
     owner: str
     stopped: threading.Event
-    tracker: Tracker = field(init=False)
     said: "queue.SimpleQueue[Observation]" = field(default_factory=queue.SimpleQueue)
     dirty: set[str] = field(default_factory=set)
     due: dict[str, float] = field(default_factory=dict)
+    over: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.tracker = Tracker(self.ports)
@@ -66,21 +66,31 @@ class Leader:
         position = self.ports.events.position()
         self._take_up()
         threading.Thread(target=self._watch, daemon=True, name="delivery watch").start()
-        while not self.stopped.is_set():
-            if self._is_due("lease", self.ports.settings.lease_seconds / 3) and not self._keep():
-                return
-            self.ports.events.wait(position, _WAIT_SECONDS)
-            page = self.ports.events.after(position)
-            position = page.position
-            if page.gap:
-                self._take_up()
-            for event in page.events:
-                if event.kind in {EventKind.COMMIT, EventKind.HISTORY_REWRITTEN}:
-                    self._moved(event.project, [event.commit] if event.commit else [])
-                elif event.job is not None and event.job.state is JobState.WAITING:
-                    self.dirty.add(event.project)
-            self._look_around()
-            self._work()
+        try:
+            while not self.stopped.is_set():
+                if self._is_due("lease", self.ports.settings.lease_seconds / 3) and not self._keep():
+                    return
+                self.ports.events.wait(position, _WAIT_SECONDS)
+                page = self.ports.events.after(position)
+                position = page.position
+                if page.gap:
+                    self._take_up()
+                self._read(page.events)
+                self._look_around()
+                self._work()
+        finally:
+            self.over.set()
+
+    def _read(self, events: Sequence[Event]) -> None:
+        landed: dict[str, list[str]] = {}
+        for event in events:
+            if event.kind in {EventKind.COMMIT, EventKind.HISTORY_REWRITTEN}:
+                landed.setdefault(event.project, []).extend([event.commit] if event.commit else [])
+            elif event.job is not None and event.job.state is JobState.WAITING:
+                self.dirty.add(event.project)
+        for project, shas in landed.items():
+            self._guarded(project, lambda name, shas=shas: self._land(name, shas))
+            self.dirty.add(project)
 
     def _keep(self) -> bool:
         self.ports.statuses.beat()
@@ -94,7 +104,8 @@ class Leader:
         return True
 
     def _take_up(self) -> None:
-        """Everything from the beginning: a new leader, or a log that lost events."""
+        """Everything from the beginning: a new leader, or a log that lost events (and Redis with it, perhaps)."""
+        self.tracker = Tracker(self.ports)
         for project in self.ports.githost.projects():
             self._guarded(project, self._start)
         for observation in self.ports.delivery.statuses():
@@ -105,10 +116,6 @@ class Leader:
         head = heads.notice(self.ports, project)
         if head:
             self.tracker.start(project, head)
-
-    def _moved(self, project: str, shas: Sequence[str]) -> None:
-        self._guarded(project, lambda name: self._land(name, shas))
-        self.dirty.add(project)
 
     def _land(self, project: str, shas: Sequence[str]) -> None:
         head = self.ports.events.heads([project]).get(project)
@@ -205,15 +212,18 @@ class Leader:
             self.dirty.add(observation.project)
 
     def _watch(self) -> None:
-        while not self.stopped.is_set():
+        while not self.over.is_set():
             try:
                 for observation in self.ports.delivery.watch():
-                    self.said.put(observation)
+                    if self.over.is_set():
+                        return
+                    if observation is not None:
+                        self.said.put(observation)
             except Unreachable as outage:
                 _log.warning("delivery watch broke", message=str(outage))
             except Exception:  # noqa: BLE001 - a mistake of ours must not end the watch
                 _log.exception("delivery watch failed unexpectedly")
-            self.stopped.wait(_RETRY_SECONDS)
+            self.over.wait(_RETRY_SECONDS)
 
     def _guarded(self, project: str, work: Callable[[str], object]) -> None:
         """One project's trouble never stops the others."""
