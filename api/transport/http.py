@@ -6,9 +6,9 @@ https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md.
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 from typing import Any
 
+import anyio
 from graphql import OperationType
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -47,7 +47,7 @@ class HttpEndpoint:
 
     async def _answer(self, request: Request, accepted: Accepted, caller: Caller) -> Response:
         prepared = self._engine.prepare(Parameters.parse(await self._content(request)))
-        if request.method == "GET" and prepared.kind is OperationType.MUTATION:
+        if request.method != "POST" and prepared.kind is OperationType.MUTATION:
             raise refusal(Code.BAD_USER_INPUT, "Mutations are sent by POST", 405, Allow="POST")
         if prepared.kind is OperationType.SUBSCRIPTION and not accepted.events:
             message = f"Subscriptions need a WebSocket (graphql-transport-ws), or Accept: {EVENTS}"
@@ -57,7 +57,7 @@ class HttpEndpoint:
         return _response(await self._engine.execute(prepared, caller.actor), accepted.answer)
 
     async def _content(self, request: Request) -> object:
-        if request.method == "GET":
+        if request.method != "POST":
             return query_parameters(request.query_params)
         require_json(request)
         return parse_json(await read_body(request, self._body_bytes))
@@ -85,12 +85,13 @@ class HttpEndpoint:
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an id of it and no more
             yield _event_of(error)
         finally:
-            ending.cancel()
-            if coming is not None:
-                coming.cancel()
-                with suppress(asyncio.CancelledError, Exception):
-                    await coming
-            await items.aclose()
+            # Shielded: the reader's going cancels this task again at every step, and all must be closed.
+            with anyio.CancelScope(shield=True):
+                ending.cancel()
+                if coming is not None:
+                    coming.cancel()
+                    await asyncio.gather(coming, return_exceptions=True)
+                await items.aclose()
         yield _COMPLETE
 
 
