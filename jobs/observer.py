@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -89,7 +90,7 @@ class Leader:
             elif event.job is not None and event.job.state is JobState.WAITING:
                 self.dirty.add(event.project)
         for project, shas in landed.items():
-            self._guarded(project, lambda name, shas=shas: self._land(name, shas))
+            self._guarded(project, partial(self._land, shas))
             self.dirty.add(project)
 
     def _keep(self) -> bool:
@@ -117,7 +118,7 @@ class Leader:
         if head:
             self.tracker.start(project, head)
 
-    def _land(self, project: str, shas: Sequence[str]) -> None:
+    def _land(self, shas: Sequence[str], project: str) -> None:
         head = self.ports.events.heads([project]).get(project)
         if head is None:
             return
