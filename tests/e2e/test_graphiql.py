@@ -48,6 +48,7 @@ def run(page: Page, tab: str, expected: str) -> str:
     page.click(f".graphiql-tab:nth-child({TABS.index(tab) + 1}) .graphiql-tab-button")
     page.wait(f"document.querySelector('.graphiql-tab-active').innerText.includes('{tab}')")
     page.wait(f"document.querySelector('.graphiql-query-editor').innerText.includes('{tab}')")
+    page.wait("!!document.querySelector('.graphiql-response .view-lines')")
     page.click(RUN)
     return shown(page, expected)
 
