@@ -45,7 +45,7 @@ class Loaders:
             head=_batched(lambda keys: heads.heads_of(ports, flights, keys)),
             view=_batched(lambda keys: views_of(ports, keys)),
             commit=_batched(lambda keys: commits.commits_of(ports, flights, keys)),
-            current=_batched(lambda keys: [ports.history.current(project, sha) for project, sha in keys]),
+            current=_batched(lambda keys: [commits.current_of(ports, project, sha) for project, sha in keys]),
             status=_batched(lambda keys: statuses.statuses_of(ports, keys)),
             rollout=_batched(lambda keys: rollouts.rollouts_of(ports, flights, keys)),
             job=_batched(lambda keys: jobs.jobs_of(ports, flights, keys)),

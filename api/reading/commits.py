@@ -38,6 +38,14 @@ def _find(ports: Ports, project: str, head: Head, revisions: Sequence[str]) -> M
         return {}
 
 
+def current_of(ports: Ports, project: str, sha: str) -> Current:
+    """What stands at a head; nothing when the mirror lost the commit meanwhile."""
+    try:
+        return ports.history.current(project, sha)
+    except MissingCommit:
+        return {}
+
+
 def deployment(record: CommitRecord, change: ImageChange, current: Current) -> DeploymentRecord | None:
     """What one image change of a commit deployed; None when it took the image away."""
     if change.after is None:

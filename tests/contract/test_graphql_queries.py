@@ -17,7 +17,8 @@ from tests.support.valkey import ValkeyServer, valkey_server
 
 EVERYTHING = """query Everything { project(name: "shop") {
   id name createdAt cloneUrl stale head { sha subject } problems { message path line }
-  services { id name image port command source { branch } variables { name value scope fromSecret { secret key } } values }
+  services { id name image port command source { branch } values
+    variables { name value scope fromSecret { secret key } } }
   service(name: "api") { name }
   environments { id name namespace ephemeral createdFrom expiresAt problems { path } valuesText
     services { id image { reference } replicas hosts health values variables { name } service { name }
@@ -30,9 +31,11 @@ EVERYTHING = """query Everything { project(name: "shop") {
   matrix { service { name } cells { image { tag } environment { name } } }
   commits(first: 3) { edges { cursor node { sha shortSha kind environmentNames serviceNames author { name }
       committer { name } authoredAt committedAt trailers { key value } signature { state key } parents
-      changes { path environmentName key kind before after } diff rollouts { environmentName rollout { phase final stale } }
+      changes { path environmentName key kind before after } diff
+      rollouts { environmentName rollout { phase final stale } }
       job { id state kind summary } } } pageInfo { hasNextPage endCursor } }
-  jobs { nodes { id queuePosition noChange commit { sha } deployments { id previousImage { tag } image { tag } actor { name }
+  jobs { nodes { id queuePosition noChange commit { sha } deployments { id previousImage { tag } image { tag }
+      actor { name }
       deployedAt rollout { phase } job { id } environment { name } project { name } }
       error { message } steps { name state } log { nodes { text } } retryOf { id } } }
 } }"""
@@ -240,3 +243,36 @@ def test_a_broken_project_shows_its_problems_and_leaves_others_alone(shop: Lab) 
 
     shop.flush()
     with_api(shop, story)
+
+
+def test_a_page_asks_redis_as_often_as_one_project_does(shop: Lab) -> None:
+    for name in ("books", "cards", "dice"):
+        with shop.observer():
+            created = shop.admit(CreateProject(name, ("development", "staging")))
+            shop.work(name)
+            assert shop.ended(created.id).state is JobState.SUCCEEDED
+    document = """query P($part: String) { projects(nameContains: $part) { nodes { name head { sha job { id } }
+        environmentsBeingDeleted { id } environments { status { sync }
+        services { health deployment { rollout { phase } } } } } } }"""
+
+    async def story(api: Api) -> None:
+        async def cost(part: str | None) -> int:
+            """Round trips; the least of several, because the followed log is read now and then too."""
+            found = []
+            for _ in range(5):
+                before = round_trips(shop)
+                assert len((await api.data(document, part=part))["projects"]["nodes"]) == (1 if part else 4)
+                found.append(round_trips(shop) - before)
+            return min(found)
+
+        one, four = await cost("shop"), await cost(None)
+        assert one == four > 0
+
+    with_api(shop, story)
+
+
+def round_trips(lab: Lab) -> int:
+    """How often Redis has read from a socket; what comes in one piece counts once."""
+    stats = lab.redis.info("stats")
+    assert isinstance(stats, dict)
+    return int(stats["total_reads_processed"])

@@ -23,7 +23,8 @@ EVENTS = """subscription E($after: String) { projectEvents(project: "shop", afte
 ROLLOUT = """subscription R($commit: String!, $after: String) {
     rollout(project: "shop", environment: "development", commit: $commit, after: $after) {
     cursor gap commit { subject } rollout { phase final } deployments { image { tag } } } }"""
-STATUS = """subscription S($after: String) { environmentStatus(project: "shop", environment: "development", after: $after) {
+STATUS = """subscription S($after: String) { 
+    environmentStatus(project: "shop", environment: "development", after: $after) {
     cursor gap environment { name } status { sync revision stale } } }"""
 
 

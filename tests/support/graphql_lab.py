@@ -107,13 +107,14 @@ def with_api(lab: Lab, story: Callable[[Api], Awaitable[T]]) -> T:
     async def run() -> T:
         settings = lab.ports.settings
         hub = Hub(EventTail(settings.redis, settings), lab.ports.events)
-        contexts = Contexts(lab.ports, hub, lambda: [])
+        contexts = Contexts(lab.ports, hub, list)
         engine = Engine(executable(), contexts.fresh, LIMITS, (), StrawberryGraphQLCoreExecutionContext)
         following = asyncio.ensure_future(hub.run())
         try:
             return await asyncio.wait_for(story(Api(lab, engine, hub)), DEADLINE_SECONDS * 2)
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            while not following.done():  # redis-py loses a cancellation now and then
+                following.cancel()
+                await asyncio.wait([following], timeout=1)
 
     return asyncio.run(run())
