@@ -255,3 +255,12 @@ def test_a_job_no_longer_waiting_is_left_alone(redis: RedisPorts) -> None:
     redis.ledger.settle([Outcome(job.id, JobState.SUCCEEDED), Outcome("job_unknown", JobState.SUCCEEDED)])
     assert redis.states(job) == [JobState.QUEUED]
     assert redis.told(start) == []
+
+
+def test_a_problem_that_was_overcome_is_not_told_at_the_end(redis: RedisPorts) -> None:
+    (job,) = redis.admit(a_job(JobKind.ENVIRONMENT_CREATE, "pr-1"))
+    redis.land(job)
+    redis.ledger.settle([Outcome(job.id, JobState.WAITING, problem=JobFailure("not yet"))])
+    assert redis.job(job).problem == JobFailure("not yet")
+    redis.ledger.settle([Outcome(job.id, JobState.SUCCEEDED)])
+    assert redis.job(job).problem is None

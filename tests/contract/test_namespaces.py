@@ -91,3 +91,14 @@ def test_forgetting_a_project_frees_its_own_namespaces_only(redis: RedisPorts) -
     other = a_job(JobKind.ENVIRONMENT_CREATE, "b-x", project="a")
     assert isinstance(refusal(lambda: redis.ledger.admit(other, [("a-b-x", "b-x")])), AlreadyExists)
     assert redis.ledger.admit(other, [("a-x", "b-x")]).state is JobState.QUEUED
+
+
+def test_a_forgotten_namespace_is_given_up_again_by_a_creation_that_fails(redis: RedisPorts) -> None:
+    job = redis.ledger.admit(a_job(JobKind.ENVIRONMENT_CREATE, "c", project="a-b"), [("a-b-c", "c")])
+    redis.finish(redis.claim("a-b"))
+    redis.statuses.forget("a-b", ["c"])
+    again = redis.ledger.admit(a_job(JobKind.ENVIRONMENT_CREATE, "c", project="a-b"), [("a-b-c", "c")])
+    redis.ledger.cancel(again.id)
+    assert redis.states(job, again) == [JobState.SUCCEEDED, JobState.CANCELED]
+    other = a_job(JobKind.ENVIRONMENT_CREATE, "b-c", project="a")
+    assert redis.ledger.admit(other, [("a-b-c", "b-c")]).state is JobState.QUEUED
