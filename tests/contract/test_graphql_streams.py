@@ -23,7 +23,7 @@ EVENTS = """subscription E($after: String) { projectEvents(project: "shop", afte
 ROLLOUT = """subscription R($commit: String!, $after: String) {
     rollout(project: "shop", environment: "development", commit: $commit, after: $after) {
     cursor gap commit { subject } rollout { phase final } deployments { image { tag } } } }"""
-STATUS = """subscription S($after: String) { 
+STATUS = """subscription S($after: String) {
     environmentStatus(project: "shop", environment: "development", after: $after) {
     cursor gap environment { name } status { sync revision stale } } }"""
 
@@ -67,7 +67,7 @@ def test_a_job_stream_begins_with_the_present_and_completes_with_the_end(shop: L
             first = await stream.next()
             await asyncio.to_thread(api.lab.work, "shop")
             states = [first["job"]["state"], *(item["job"]["state"] for item in await stream.rest())]
-        assert states == ["QUEUED", "RUNNING", "RUNNING", "SUCCEEDED"] or states == ["QUEUED", "RUNNING", "SUCCEEDED"]
+        assert list(dict.fromkeys(states)) == ["QUEUED", "RUNNING", "SUCCEEDED"]
 
     with_api(shop, story)
 
@@ -178,7 +178,7 @@ def test_project_events_tell_jobs_commits_and_deployments_in_order(shop: Lab) ->
 
 
 def is_deployment(item: dict[str, Any], subject: str) -> bool:
-    return item["kind"] == "DEPLOYMENT" and item["commit"]["subject"] == subject
+    return bool(item["kind"] == "DEPLOYMENT" and item["commit"]["subject"] == subject)
 
 
 def test_a_rollout_stream_completes_at_its_final_phase(shop: Lab) -> None:
