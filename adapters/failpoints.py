@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 NAMES = ("after_admit", "after_bell", "after_claim", "before_seal", "before_push", "after_push", "after_record")
 
 
@@ -36,8 +38,8 @@ class Failpoints:
         action, _, times = rest.partition(":")
         action, _, seconds = action.partition("=")
         if name not in NAMES or action not in {"kill", "raise", "sleep"}:
-            message = f"LUCITY_FAILPOINT {text!r}: one of {', '.join(NAMES)}, then :kill[:times], :raise[:times] or :sleep=<seconds>"
-            raise ValueError(message)
+            forms = ":kill[:times], :raise[:times] or :sleep=<seconds>"
+            raise ValueError(f"LUCITY_FAILPOINT {text!r}: one of {', '.join(NAMES)}, then {forms}")
         return cls(folder, name, action, int(times or 1), float(seconds or 0))
 
     def reach(self, name: str) -> None:
@@ -45,11 +47,16 @@ class Failpoints:
         if name != self.name:
             return
         if self.action == "sleep":
+            self._tell()
             time.sleep(self.seconds)
         elif self._first_times():
+            self._tell()
             if self.action == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
             raise FailpointRaised(name)
+
+    def _tell(self) -> None:
+        structlog.get_logger().warning("failpoint reached", name=self.name, action=self.action)
 
     def _first_times(self) -> bool:
         self.folder.mkdir(parents=True, exist_ok=True)

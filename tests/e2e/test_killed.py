@@ -62,18 +62,6 @@ def test_everything_killed_at_a_step_and_then_the_process_that_takes_it_up_again
     assert lucity.reached() == killed + 1, lucity.up.report()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_failure_at_a_step_loses_and_doubles_nothing(lucity: Product, name: str) -> None:
-    """`raise:3` because `kill` has had its one time on this folder."""
-    lucity.kill()
-    before = lucity.reached()
-    lucity.restart(LUCITY_FAILPOINT=f"{name}:raise:3")
-    with changing(lucity, f"{name}-raise") as accepted:
-        pass
-    assert_all_landed_once(lucity, accepted)
-    assert lucity.reached() > before, lucity.up.report()
-
-
 def test_a_change_that_kills_the_worker_every_time_fails_and_its_neighbours_do_not(tmp_path: Path) -> None:
     with product(tmp_path / "data") as lucity:
         lucity.found("shop")

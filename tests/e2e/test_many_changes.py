@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.agreement import assert_agreement, assert_last_wins, history
-from tests.support.clients import Client
 from tests.support.git import Clone, git
 from tests.support.product import Product, product
 
