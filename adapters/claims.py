@@ -20,7 +20,8 @@ HARD_LIMIT_MARGIN_SECONDS = 60
 
 class RedisClaims:
     """See ports.Claims. `project` is a lane: a project's name, or `<project>/sync` for its syncs. Heartbeats stop to
-    extend a claim `hard_limit_seconds` after it was taken."""
+    extend a claim `hard_limit_seconds` after it was taken.
+    """
 
     def __init__(self, client: Redis, settings: Settings, hard_limit_seconds: float | None = None) -> None:
         pushes = settings.push_timeout_seconds * settings.push_tries

@@ -78,7 +78,8 @@ class RedisEvents:
 
     def log(self, job_id: str, first: int, after: str | None) -> LogPage:
         """See ports.Events.log. `position` is where to go on: of the last line, or of the log's end after a gap; '' is
-        the start of a log that does not exist yet."""
+        the start of a log that does not exist yet.
+        """
         epoch, start = parse_cursor(after) if after else ("", 0)
         now, newest, gap, entries = self._scripts.run("log_page", [job_id, epoch, start, first + 1])
         end = f"{now}.{newest}" if now else ""

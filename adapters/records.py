@@ -1,4 +1,4 @@
-"""What is kept outside Git: jobs, claims, events, statuses. Plain frozen data; `adapters/codec.py` turns it to and from JSON."""
+"""What is kept outside Git: jobs, claims, events, statuses. Plain frozen data; adapters/codec.py makes JSON of it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -139,7 +139,8 @@ class Outcome:
 @dataclass(frozen=True)
 class Seal:
     """The answer of the point of no return: `sealed` may be pushed; `dropped` were cancelled meanwhile (and are
-    recorded CANCELED by the same step). Anything dropped: nothing was sealed; build the batch again without it."""
+    recorded CANCELED by the same step). Anything dropped: nothing was sealed; build the batch again without it.
+    """
 
     sealed: bool
     dropped: tuple[str, ...] = ()
@@ -189,7 +190,8 @@ class Event:
 @dataclass(frozen=True)
 class EventPage:
     """Events after a cursor, oldest first. `gap`: the cursor cannot be honoured; then there are no events and
-    `position` is where to go on after reading the present state."""
+    `position` is where to go on after reading the present state.
+    """
 
     events: tuple[Event, ...]
     position: str

@@ -36,7 +36,8 @@ _AWAY_CODES = ("MISCONF", "BUSY", "NOREPLICAS")
 
 def connect(url: str) -> Redis:
     """A client, safe for many threads. Nothing is opened before the first command; nothing is tried twice, because a
-    command whose answer was lost may have worked."""
+    command whose answer was lost may have worked.
+    """
     return Redis.from_url(
         url,
         decode_responses=True,

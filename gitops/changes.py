@@ -1,4 +1,4 @@
-"""A change: what somebody wants, as data. Every kind is a frozen dataclass in `gitops/operations` that satisfies Change.
+"""A change: what somebody wants, as data. Every kind is a frozen dataclass in gitops/operations that is a Change.
 
 Nothing here knows how a change is queued, committed or answered.
 """

@@ -57,7 +57,7 @@ class Image:
 
     @property
     def reference(self) -> str:
-        """repository:tag[@digest]"""
+        """As container tools write it: repository:tag[@digest]."""
         tagged = f"{self.repository}:{self.tag}" if self.tag else self.repository
         return f"{tagged}@{self.digest}" if self.digest else tagged
 
@@ -115,7 +115,8 @@ class CommitRecord:
 @dataclass(frozen=True)
 class CommitFilter:
     """All that is given must hold. `kinds` empty: any. `author` and `text` match case-insensitively inside
-    name-or-email and message; `path` is a file or folder; `environment` matches as CommitRecord.environments."""
+    name-or-email and message; `path` is a file or folder; `environment` matches as CommitRecord.environments.
+    """
 
     kinds: tuple[CommitKind, ...] = ()
     environment: str | None = None

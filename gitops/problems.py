@@ -45,7 +45,7 @@ class NotFound:
 
 @dataclass(frozen=True)
 class AlreadyExists:
-    """`what` as in NotFound, or `namespace`."""
+    """`what` is as in NotFound, or `namespace`."""
 
     message: str
     what: str

@@ -57,7 +57,7 @@ class RolloutPhase(StrEnum):
 
 @dataclass(frozen=True)
 class ResourceStatus:
-    """One Kubernetes object of an environment, as the delivery reports it. `service`: from its lucity.dev/service label."""
+    """One Kubernetes object of an environment, as the delivery reports it. `service`: its label lucity.dev/service."""
 
     group: str
     version: str
@@ -92,7 +92,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Observation:
-    """What the delivery said of one environment at one moment. `identity`: SHA of the commit that created its folder."""
+    """What the delivery said of one environment. `identity`: SHA of the commit that created its folder."""
 
     project: str
     environment: str

@@ -115,7 +115,8 @@ def test_a_hook_that_refuses_one_change_of_many_fails_only_that_one(shop: Lab) -
 
 def test_what_was_sealed_and_landed_without_a_record_is_recorded_and_not_done_again(shop: Lab) -> None:
     job = shop.admit(deploy("v1"))
-    broken = make_lab(shop.folder, shop.ports.settings.redis, testing=True, failpoint="after_push:raise")
+    redis = shop.ports.settings.redis
+    broken = make_lab(shop.folder, redis, testing=True, failpoint="after_push:raise", lease_seconds=0.5)
     with closing(broken), pytest.raises(FailpointRaised):
         broken.work("shop")
     assert shop.job(job.id).state is JobState.RUNNING

@@ -130,7 +130,7 @@ def make_lab(folder: Path, redis_url: str, **settings: object) -> Lab:
     given = {
         "data": folder / "data",
         "redis_url": SecretStr(redis_url),
-        "lease_seconds": 1.0,
+        "lease_seconds": 10.0,
         "sweep_seconds": 0.1,
         "poll_seconds": 0.1,
     }
