@@ -1,7 +1,7 @@
 """The API as one ASGI application, put together in one place."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,7 @@ from api.transport.websocket import Bounds, WebSocketEndpoint
 from gitops.changes import Actor
 from jobs.heads import notice
 
+_CANCEL_AGAIN_SECONDS = 0.1
 RULES = (MaybeNullValidationRule, OneOfInputValidationRule)
 """Validation that Strawberry adds to the specification's."""
 
@@ -151,11 +152,17 @@ def _lifespan(parts: Parts, authenticator: Authenticator) -> Callable[[Starlette
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(tasks)
 
     return lifespan
+
+
+async def _end(tasks: Collection[asyncio.Future[None]]) -> None:
+    """Cancel until all are over: a cancellation that meets a time-out inside the Redis client gets lost."""
+    while waiting := [task for task in tasks if not task.done()]:
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting, timeout=_CANCEL_AGAIN_SECONDS)
 
 
 async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
