@@ -16,7 +16,7 @@ _VARIABLES: Final = (CHART, "variables")
 
 
 class VariableScope(StrEnum):
-    """Where the value that counts was written. As in the chart, a service's own variable wins over a shared one."""
+    """Where the value that counts was written. Of those that Lucity writes, the later wins."""
 
     BASE_SHARED = "BASE_SHARED"
     BASE = "BASE"
@@ -92,8 +92,8 @@ def deployed_services(
     """The services of an environment, sorted by name, and what is wrong with single ones."""
     override = own.data
     merged = merge(base, override)
-    services = table(merged, _SERVICES)
-    found = tuple(_deployed(name, base, override, merged) for name in sorted(services))
+    services = {name: service for name, service in table(merged, _SERVICES).items() if service is not None}
+    found = tuple(_deployed(name, override, merged) for name in sorted(services))
     return found, tuple(_image_problems(services, own, path))
 
 
@@ -110,8 +110,8 @@ def image_of(service: object) -> Image | None:
     return None
 
 
-def variables_of(base: Values, override: Values, service: str) -> tuple[Variable, ...]:
-    """The effective variables, of a service, sorted; shared ones among them."""
+def variables_of(merged: Values, override: Values, service: str) -> tuple[Variable, ...]:
+    """The effective variables of a service, sorted; shared ones among them. A null hides what stands below it."""
     found: dict[str, Variable] = {}
     own_key = (*_SERVICES, service, "variables")
     for key, below, above in (
@@ -119,8 +119,9 @@ def variables_of(base: Values, override: Values, service: str) -> tuple[Variable
         (own_key, VariableScope.BASE, VariableScope.ENVIRONMENT),
     ):
         own = table(override, key)
-        for name, value in merge(table(base, key), own).items():
-            found[name] = _variable(name, value, above if name in own else below)
+        for name, value in table(merged, key).items():
+            if value is not None:
+                found[name] = _variable(name, value, above if name in own else below)
     return tuple(found[name] for name in sorted(found))
 
 
@@ -137,13 +138,13 @@ def _service(name: str, base: Values, values: Values) -> Service:
     )
 
 
-def _deployed(name: str, base: Values, override: Values, merged: Values) -> DeployedService:
+def _deployed(name: str, override: Values, merged: Values) -> DeployedService:
     values = table(merged, (*_SERVICES, name))
     return DeployedService(
         name=name,
         image=image_of(values),
         replicas=_replicas(values),
-        variables=variables_of(base, override, name),
+        variables=variables_of(merged, override, name),
         values=values,
         hosts=tuple(_hosts(values.get("hosts"))),
     )
@@ -152,7 +153,9 @@ def _deployed(name: str, base: Values, override: Values, merged: Values) -> Depl
 def _replicas(values: Values) -> int | None:
     if values.get("autoscaling") or values.get("schedule"):
         return None
-    replicas = values.get("replicas", 1)
+    replicas = values.get("replicas")
+    if replicas is None:
+        return 1
     return replicas if _is_int(replicas) else None
 
 

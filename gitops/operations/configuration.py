@@ -15,7 +15,8 @@ from gitops.operations.checks import (
     open_environment,
     open_project,
 )
-from gitops.operations.layers import Edits, field_of, layer_needs, layer_paths, write_layer
+from gitops.operations.layers import field_of, layer_needs, layer_paths, write_layer
+from gitops.operations.precedence import Edits
 from gitops.operations.services import MAX_REPLICAS
 from gitops.repository import SERVICES, VARIABLES
 from gitops.services import SecretKey
@@ -145,7 +146,8 @@ class SetVariables:
     @property
     def paths(self) -> tuple[str, ...]:
         """See Change."""
-        return layer_paths(self.environment)
+        sets, unsets = self._edits()
+        return layer_paths(self.environment, [*(key for key, _ in sets), *unsets])
 
     def validate(self) -> None:
         """Raise Refused(InvalidInput) with every field that is wrong."""
@@ -174,13 +176,12 @@ class SetVariables:
     def apply(self, tree: Tree, context: Context) -> Draft:  # noqa: ARG002 - the same for every change
         """See Change."""
         self.validate()
-        key = (*SERVICES, self.service, "variables") if self.service else VARIABLES
-        edits: Edits = (
-            [((*key, each.name), _setting_value(each)) for each in self.set],
-            [(*key, name) for name in self.unset],
-        )
-        writes = write_layer(tree, self.project, self.environment, self.services, edits)
+        writes = write_layer(tree, self.project, self.environment, self.services, self._edits())
         return Draft(self.summary(), writes, self._body(), tuple((SERVICE, name) for name in self.services))
+
+    def _edits(self) -> Edits:
+        key = (*SERVICES, self.service, "variables") if self.service else VARIABLES
+        return [((*key, each.name), _setting_value(each)) for each in self.set], [(*key, name) for name in self.unset]
 
     def _body(self) -> tuple[str, ...]:
         lines = [f"set {each.name}" for each in self.set] + [f"unset {name}" for name in self.unset]

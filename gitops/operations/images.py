@@ -6,7 +6,7 @@ from typing import Final
 from gitops.changes import Draft
 from gitops.commits import Image
 from gitops.messages import SERVICE, Trailer, image_trailer
-from gitops.operations.layers import Edits
+from gitops.operations.precedence import Edits
 from gitops.repository import SERVICES
 from gitops.services import image_of
 from gitops.subjects import MAX_NAMED, Subject, render_subject

@@ -3,23 +3,25 @@
 from collections.abc import Sequence
 
 from gitops.changes import Ref
-from gitops.layout import BASE_VALUES, environment_folder, environment_values
+from gitops.layout import BASE_VALUES, ENVIRONMENTS, environment_folder, environment_values
 from gitops.operations.checks import base_services, changed, need_services, open_base, open_environment, open_project
+from gitops.operations.precedence import Edits, edit_environment, edit_environments, touches_services
 from gitops.tree import Tree, Writes
 from gitops.values import Key
-from gitops.yamltext import edit
-
-Edits = tuple[list[tuple[Key, object]], list[Key]]
+from gitops.yamltext import edit, parse
 
 
 def write_layer(tree: Tree, project: str, environment: str | None, services: Sequence[str], edits: Edits) -> Writes:
     """The writes that set and unset keys in an environment's file, or in base. Raises Refused for unknown names."""
     open_project(tree, project)
-    path = environment_values(environment) if environment else BASE_VALUES
-    data = open_environment(tree, environment) if environment else open_base(tree)
-    if services:
+    base = open_base(tree)
+    if environment:
+        path, data = environment_values(environment), open_environment(tree, environment)
         need_services(base_services(tree), services)
-    return changed(tree, {path: edit(data, path, *edits)})
+        return changed(tree, {path: edit_environment(data, path, parse(base, BASE_VALUES).data, edits)})
+    need_services(base_services(tree), services)
+    edited = edit(base, BASE_VALUES, *edits)
+    return changed(tree, {BASE_VALUES: edited, **edit_environments(tree, edited, edits)})
 
 
 def layer_needs(environment: str | None, services: Sequence[str]) -> tuple[Ref, ...]:
@@ -28,9 +30,11 @@ def layer_needs(environment: str | None, services: Sequence[str]) -> tuple[Ref, 
     return (*place, *(Ref("service", name) for name in services))
 
 
-def layer_paths(environment: str | None) -> tuple[str, ...]:
-    """What is read or written there."""
-    return (environment_folder(environment), BASE_VALUES) if environment else (BASE_VALUES,)
+def layer_paths(environment: str | None, keys: Sequence[Key]) -> tuple[str, ...]:
+    """What is read or written there when these keys are."""
+    if environment:
+        return (environment_folder(environment), BASE_VALUES)
+    return (BASE_VALUES, ENVIRONMENTS) if touches_services(keys) else (BASE_VALUES,)
 
 
 def field_of(index: int, sets: int, inside: str) -> tuple[str, ...]:

@@ -7,16 +7,24 @@ from gitops.changes import Context, Draft, JobKind, Ref
 from gitops.commits import Image
 from gitops.layout import BASE_VALUES, environment_folder, environment_values
 from gitops.messages import FROM_COMMIT
-from gitops.operations.checks import Checks, base_services, changed, need_services, open_environment, open_project
+from gitops.operations.checks import (
+    Checks,
+    base_services,
+    changed,
+    need_services,
+    open_base,
+    open_environment,
+    open_project,
+)
 from gitops.operations.images import image_draft, image_edits, named, news_of, service_values
-from gitops.operations.layers import Edits
+from gitops.operations.precedence import Edits, edit_environment, without_nulls
 from gitops.problems import NotFound, Refused
 from gitops.repository import SERVICES, effective_values
 from gitops.services import image_of
 from gitops.subjects import MAX_NAMED, Action, Subject
 from gitops.tree import Tree
 from gitops.values import Key, Values, get, parse_key
-from gitops.yamltext import edit, parse
+from gitops.yamltext import parse
 
 
 @dataclass(frozen=True)
@@ -88,8 +96,9 @@ class Promote:
         need_services(services, self.services)
         asked = self._asked(effective_values(tree, self.source), services)
         sets, unsets = image_edits(asked, services)
-        more_sets, more_unsets = self._included(tree, tuple(asked))
-        edited = edit(data, path, sets + more_sets, unsets + more_unsets)
+        base = parse(open_base(tree), BASE_VALUES).data
+        more_sets, more_unsets = self._included(tree, base, tuple(asked))
+        edited = edit_environment(data, path, base, (sets + more_sets, unsets + more_unsets))
         news = news_of(asked, effective_values(tree, self.target)) or asked
         subject = Subject(Action.PROMOTE, self.target, images=named(news), origin=self.source)
         return image_draft(subject, news, changed(tree, {path: edited}), (FROM_COMMIT, context.head))
@@ -106,9 +115,9 @@ class Promote:
             raise Refused(NotFound(message, "deployment", self.source))
         return images
 
-    def _included(self, tree: Tree, names: tuple[str, ...]) -> Edits:
+    def _included(self, tree: Tree, base: Values, names: tuple[str, ...]) -> Edits:
         path = environment_values(self.source)
-        own = parse(open_environment(tree, self.source), path).data
+        own = without_nulls(base, parse(open_environment(tree, self.source), path).data)
         sets: list[tuple[Key, object]] = []
         unsets: list[Key] = []
         for key in ((*SERVICES, name, *parse_key(text)) for name in names for text in self.include):

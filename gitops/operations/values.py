@@ -11,6 +11,7 @@ from gitops.names import refuse
 from gitops.operations.checks import Checks
 from gitops.operations.layers import field_of, layer_needs, layer_paths, write_layer
 from gitops.problems import Refused
+from gitops.repository import SERVICES
 from gitops.subjects import MAX_NAMED, Action, Subject, render_subject
 from gitops.tree import Tree
 from gitops.values import Key, parse_key, render_key
@@ -49,11 +50,7 @@ class SetValues:
     @property
     def services(self) -> tuple[str, ...]:
         """See Change."""
-        try:
-            keys = [parse_key(text) for text in (*(each.key for each in self.set), *self.unset)]
-        except Refused:
-            return ()
-        return tuple(sorted({key[1] for key in keys if len(key) > 1 and key[0] == "services"}))
+        return tuple(sorted({key[2] for key in self._keys() if len(key) > len(SERVICES) and key[:2] == SERVICES}))
 
     @property
     def needs(self) -> tuple[Ref, ...]:
@@ -73,7 +70,7 @@ class SetValues:
     @property
     def paths(self) -> tuple[str, ...]:
         """See Change."""
-        return layer_paths(self.environment)
+        return layer_paths(self.environment, self._keys())
 
     def validate(self) -> None:
         """Raise Refused(InvalidInput) with every field that is wrong."""
@@ -113,6 +110,13 @@ class SetValues:
         body = tuple(lines) if len(lines) > MAX_NAMED else ()
         trailers: tuple[Trailer, ...] = tuple((SERVICE, name) for name in self.services)
         return Draft(self.summary(), writes, body, trailers)
+
+    def _keys(self) -> tuple[Key, ...]:
+        texts = (*(each.key for each in self.set), *self.unset)
+        try:
+            return tuple((CHART, *parse_key(text)) for text in texts)
+        except Refused:
+            return ()
 
 
 def check_json(checks: Checks, value: object, path: tuple[str, ...], depth: int = 0) -> None:
