@@ -36,7 +36,7 @@ class InvalidRepository:
 
 @dataclass(frozen=True)
 class NotFound:
-    """`what` is the kind of thing in lower case: project, environment, service, deployment, job, token …"""
+    """Which thing is missing: `what` is its kind in lower case: project, environment, service, deployment, job …"""
 
     message: str
     what: str
