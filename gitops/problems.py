@@ -36,7 +36,7 @@ class InvalidRepository:
 
 @dataclass(frozen=True)
 class NotFound:
-    """Which thing is missing: `what` is its kind in lower case: project, environment, service, deployment, job …"""
+    """A thing that is not there. `what` is its kind in lower case: project, environment, service, job, token and so on."""
 
     message: str
     what: str
