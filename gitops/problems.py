@@ -36,7 +36,7 @@ class InvalidRepository:
 
 @dataclass(frozen=True)
 class NotFound:
-    """A thing that is not there. `what` is its kind in lower case: project, environment, service, job, token and so on."""
+    """A thing that is not there; `what` is its kind in lower case: project, environment, service, job, token."""
 
     message: str
     what: str
