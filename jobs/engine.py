@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from adapters.ports import StaleClaim, Unreachable
-from adapters.records import Claim, ClaimMode, JobRecord, PushResult, PushState
+from adapters.records import Claim, ClaimMode, JobRecord, JobState, PushResult, PushState
 from adapters.wiring import Ports
 from gitops.changes import JobKind
 from gitops.problems import JobFailure, NotFound, Problem, Refused
@@ -21,6 +21,7 @@ from jobs.heartbeats import beating
 from jobs.looking import landed, look
 
 _LONGEST_PAUSE_SECONDS = 30.0
+_FRESH_SECONDS = 1.0
 _log = structlog.get_logger()
 
 
@@ -59,8 +60,14 @@ def _work(ports: Ports, claim: Claim) -> bool:
         _log.warning("outage", lane=claim.project, component=outage.component, message=str(outage))
         pause = min(2.0 ** claim.jobs[0].attempts, _LONGEST_PAUSE_SECONDS)
         ports.leases.acquire(f"pause:{claim.project}", claim.id, pause)
-        ports.claims.record(claim, outcomes.postponed(ports, claim.jobs, outage))
+        ports.claims.record(claim, outcomes.postponed(ports, _undecided(ports, claim), outage))
         return False
+
+
+def _undecided(ports: Ports, claim: Claim) -> list[JobRecord]:
+    """The claim's jobs as they are now, without those that have an outcome or may have landed: only looking decides."""
+    now = ports.ledger.get([job.id for job in claim.jobs])
+    return [job for job in now.values() if job.state is JobState.RUNNING and job.sealed_at is None]
 
 
 def _land(ports: Ports, claim: Claim, jobs: Sequence[JobRecord]) -> bool:
@@ -123,9 +130,15 @@ class _Landing:
         if not batch.made:
             return self._confirm(batch)
         self.ports.failpoints.reach("before_seal")
-        seal = self.ports.claims.seal(self.claim, [made.job.id for made in batch.made])
-        if not seal.sealed:
-            self._without(seal.dropped)
+        if not self._seal(batch):
+            return None
+        sealed_at = time.time()
+        if not batch.head:
+            self.ports.githost.create(self.claim.project)
+        self.ports.failpoints.reach("before_push")
+        # Others look a push's time after the seal: a push must not begin when they may have looked already. By the
+        # clock on the wall, which goes on while a computer sleeps.
+        if abs(time.time() - sealed_at) > _FRESH_SECONDS and not self._seal(batch):
             return None
         return self._answer(batch, self._push(batch), attempt)
 
@@ -182,10 +195,13 @@ class _Landing:
         second = _land(self.ports, self.claim, [job for job in self.jobs if job.number >= middle])
         return first and second
 
+    def _seal(self, batch: Batch) -> bool:
+        """Whether these jobs may be pushed; what was cancelled is left out. Raises StaleClaim."""
+        seal = self.ports.claims.seal(self.claim, [made.job.id for made in batch.made])
+        self._without(seal.dropped)
+        return seal.sealed
+
     def _push(self, batch: Batch) -> PushResult:
-        if not batch.head:
-            self.ports.githost.create(self.claim.project)
-        self.ports.failpoints.reach("before_push")
         started = time.monotonic()
         pushed = self.ports.repositories.push(self.claim.project, batch.head, batch.tip)
         seconds = time.monotonic() - started
