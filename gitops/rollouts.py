@@ -110,6 +110,8 @@ class Observation:
     """References of the running images."""
     health_observable: bool = True
     """False for a delivery that renders only: a synced commit then ends SYNCED."""
+    compared_at: datetime | None = None
+    """When the delivery last compared, as it says itself (Argo CD: reconciledAt)."""
 
 
 @dataclass(frozen=True)
