@@ -15,6 +15,7 @@ from adapters.history_queries import (
     number_of,
     select_commits,
     select_deployments,
+    touched_pairs,
 )
 from adapters.history_store import IndexLost, Store
 from adapters.history_walk import Mirror, commit_at, content_at, difference
@@ -65,6 +66,10 @@ class SqliteHistory:
     def newest(self, project: str, head: str) -> Mapping[tuple[str, str], CommitRecord]:
         """See ports.History."""
         return self._ask(project, head, newest_commits)
+
+    def touched(self, project: str, head: str, sha: str) -> Sequence[tuple[str, str]]:
+        """See ports.History."""
+        return self._ask(project, head, lambda index, at: touched_pairs(index, at, sha))
 
     def changes(self, project: str, sha: str) -> Sequence[FileChange]:
         """See ports.History."""

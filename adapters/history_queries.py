@@ -139,6 +139,16 @@ def newest_commits(connection: sqlite3.Connection, at: int) -> Mapping[tuple[str
     return {key: records[number] for key, number in numbers.items()}
 
 
+def touched_pairs(connection: sqlite3.Connection, at: int, sha: str) -> Sequence[tuple[str, str]]:
+    """See ports.History.touched."""
+    query = (
+        "SELECT p.environment, p.service FROM commits c JOIN pairs p JOIN touches t"
+        " ON t.environment = p.environment AND t.service = p.service AND t.number = c.number"
+        " WHERE c.sha = ? AND c.number <= ? AND p.environment != '' AND p.service != '' ORDER BY 1, 2"
+    )
+    return [(environment, service) for environment, service in connection.execute(query, (sha, at))]
+
+
 def _sources(connection: sqlite3.Connection, where: CommitFilter) -> list[_Source]:
     sources = []
     touched = "s.environment = ? AND s.service = ?"

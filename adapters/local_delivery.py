@@ -35,9 +35,9 @@ class LocalDelivery:
         self._repositories = repositories
         self._renderer = renderer
 
-    def applications(self) -> Sequence[Application]:
+    def applications(self, project: str) -> Sequence[Application]:
         """See ports.Delivery."""
-        return _read_all(Application, sorted(self._root.glob("*/*/application.json")))
+        return _read_all(Application, sorted((self._root / project).glob("*/application.json")))
 
     def apply(self, application: Application) -> None:
         """See ports.Delivery."""
@@ -57,6 +57,10 @@ class LocalDelivery:
             shutil.rmtree(folder, ignore_errors=True)
         return True
 
+    def end(self, project: str) -> None:
+        """See ports.Delivery."""
+        shutil.rmtree(self._root / project, ignore_errors=True)
+
     def refresh(self, project: str, environments: Sequence[str], head: str) -> None:
         """See ports.Delivery. Renders now; what is rendered belongs to `head`."""
         for environment in environments:
@@ -64,13 +68,18 @@ class LocalDelivery:
             if kept.exists():
                 self._render(loads(Application, kept.read_text()), head)
 
-    def statuses(self) -> Sequence[Observation]:
+    def sync(self, project: str, environments: Sequence[str], head: str) -> None:
+        """See ports.Delivery. Nothing runs here, so to apply again is to render again."""
+        self.refresh(project, environments, head)
+
+    def statuses(self, project: str | None = None) -> Sequence[Observation]:
         """See ports.Delivery."""
-        return _read_all(Observation, sorted(self._root.glob("*/*/status.json")))
+        return _read_all(Observation, sorted(self._root.glob(f"{project or '*'}/*/status.json")))
 
     def watch(self) -> Iterator[Observation | None]:
         """See ports.Delivery. Never ends by itself."""
-        seen, looked_at = self._times(), _modified(self._root / "changed")
+        seen: dict[Path, int] = {}
+        looked_at = -1
         while True:
             changed = _modified(self._root / "changed")
             if changed != looked_at:

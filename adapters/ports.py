@@ -14,6 +14,7 @@ from adapters.records import (
     Application,
     Claim,
     EventPage,
+    Gone,
     JobFilter,
     JobPage,
     JobRecord,
@@ -75,7 +76,11 @@ class GitHost(Protocol):
         ...
 
     def remote(self, project: str) -> tuple[str, Mapping[str, str]]:
-        """URL or path to fetch from and push to, and environment variables for git that carry credentials."""
+        """URL or path to fetch from, and environment variables for git that carry credentials."""
+        ...
+
+    def target(self, project: str) -> tuple[str, Mapping[str, str]]:
+        """The same for pushing. A push there never makes a repository that is missing. Raises Refused(NotFound)."""
         ...
 
 
@@ -155,6 +160,12 @@ class History(Protocol):
         """(environment, service) → newest commit that changed that service there (base changes count for every
         environment); (environment, '') → newest commit that touched the environment at all (its folder or base/);
         (environment, '+') → the commit that created its folder: its identity.
+        """
+        ...
+
+    def touched(self, project: str, head: str, sha: str) -> Sequence[tuple[str, str]]:
+        """(environment, service) pairs whose values or image a commit changed, sorted; a change of base counts in every
+        environment. Nothing for what is no commit of this history.
         """
         ...
 
@@ -356,29 +367,39 @@ class Leases(Protocol):
 class Delivery(Protocol):
     """What brings Git to the cluster. Raises Unreachable('delivery')."""
 
-    def applications(self) -> Sequence[Application]:
-        """Those that exist now, ours only."""
+    def applications(self, project: str) -> Sequence[Application]:
+        """Those of a project that exist now, ours only."""
         ...
 
     def apply(self, application: Application) -> None:
-        """Create or update it; nothing happens when it already is so."""
+        """Create or update it; nothing happens when it already is so. Raises Refused: AlreadyExists for what is not
+        ours, Conflict BEING_DELETED while an earlier one is going.
+        """
         ...
 
     def delete(self, application: Application) -> bool:
         """Ask for its end with all its resources; True once it is gone. Only if its identity matches."""
         ...
 
+    def end(self, project: str) -> None:
+        """Remove what was kept for a project as such, once its applications are gone; again is no error."""
+        ...
+
     def refresh(self, project: str, environments: Sequence[str], head: str) -> None:
-        """Look at Git again for exactly these environments."""
+        """Look at Git again for exactly these environments; may return before it has. A hint that may be lost."""
         ...
 
-    def statuses(self) -> Sequence[Observation]:
-        """Everything it knows, now."""
+    def sync(self, project: str, environments: Sequence[str], head: str) -> None:
+        """Apply Git again to exactly these environments, when what runs there has ended; it has begun on return."""
         ...
 
-    def watch(self) -> Iterator[Observation | None]:
-        """What changes from now on, None when there was nothing for a moment; ends (or raises Unreachable) when the
-        stream breaks: list again, watch again.
+    def statuses(self, project: str | None = None) -> Sequence[Observation]:
+        """Everything it knows now, of one project or of all."""
+        ...
+
+    def watch(self) -> Iterator[Observation | Gone | None]:
+        """Everything it knows, then what changes; None when there was nothing for a moment. Ends (or raises
+        Unreachable) when the stream breaks: watch again.
         """
         ...
 

@@ -268,3 +268,11 @@ class Application:
     namespace: str
     identity: str
     ephemeral: bool
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The delivery has lost an application: it was deleted, by us or by somebody else."""
+
+    project: str
+    environment: str

@@ -97,6 +97,11 @@ def deployed_services(
     return found, tuple(_image_problems(services, own, path))
 
 
+def runs_pods(service: DeployedService) -> bool:
+    """Whether pods of it run all the time: not on a schedule, not scaled to none, and with an image."""
+    return service.image is not None and not service.values.get("schedule") and service.replicas != 0
+
+
 def image_of(service: object) -> Image | None:
     """The image that a service's effective values name; None when it has no tag and no digest."""
     image = table(service, ("image",))

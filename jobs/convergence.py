@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 
 import structlog
 
+from adapters.ports import Unreachable
 from adapters.records import Application, JobRecord, JobState, Outcome, Step
 from adapters.wiring import Ports
 from gitops import layout, names, repository
 from gitops.changes import JobKind
-from gitops.problems import Conflict, ConflictCode
+from gitops.problems import Conflict, ConflictCode, Refused
 from jobs.outcomes import APPLICATION, CONVERGING, NAMESPACE
 
 DELETIONS_PER_RUN = 50
@@ -39,12 +40,15 @@ def desired(ports: Ports, project: str, head: str) -> Mapping[str, Application]:
 def converge(ports: Ports, project: str, head: str, waiting: Sequence[JobRecord]) -> None:
     """Bring the delivery to what Git asks for at the host's head, and move the project's waiting jobs on."""
     wanted = desired(ports, project, head)
-    existing = {app.environment: app for app in ports.delivery.applications() if app.project == project}
-    going = _delete(ports, head, [app for app in existing.values() if not _is_wanted(app, wanted)])
-    for app in wanted.values():
-        if app.environment not in going:
-            ports.delivery.apply(app)
-    blocked = {name: f"waiting for the earlier {name} to be gone" for name in going}
+    try:
+        existing = {app.environment: app for app in ports.delivery.applications(project)}
+        going = _delete(ports, head, [app for app in existing.values() if not _is_wanted(app, wanted)])
+        blocked = {name: f"waiting for the earlier {name} to be gone" for name in going}
+        blocked.update(_apply(ports, [app for app in wanted.values() if app.environment not in going]))
+    except Unreachable as outage:
+        stuck = [_stuck(job, f"waiting for the {outage.component}: {outage}") for job in waiting]
+        ports.ledger.settle([outcome for outcome in stuck if outcome])
+        raise
     outcomes = [_moved_on(job, wanted, blocked) for job in waiting if job.project == project]
     gone = [name for name in existing if name not in wanted and name not in going]
     if gone:
@@ -65,6 +69,17 @@ def settle_archived(ports: Ports, waiting: Iterable[JobRecord]) -> None:
 
 def _is_wanted(app: Application, wanted: Mapping[str, Application]) -> bool:
     return app.environment in wanted and wanted[app.environment].identity == app.identity
+
+
+def _apply(ports: Ports, applications: Iterable[Application]) -> Mapping[str, str]:
+    """Make them or bring them up to date; what stands in the way of single ones, by environment."""
+    blocked = {}
+    for app in applications:
+        try:
+            ports.delivery.apply(app)
+        except Refused as refusal:
+            blocked[app.environment] = refusal.problem.message
+    return blocked
 
 
 def _delete(ports: Ports, head: str, unwanted: Sequence[Application]) -> set[str]:
@@ -95,7 +110,8 @@ def _moved_on(job: JobRecord, wanted: Mapping[str, Application], blocked: Mappin
 
 
 def _stuck(job: JobRecord, message: str) -> Outcome | None:
-    if any(step.name == APPLICATION and step.message == message for step in job.steps):
+    waits = any(step.name == APPLICATION and step.state is JobState.WAITING for step in job.steps)
+    if not waits or any(step.name == APPLICATION and step.message == message for step in job.steps):
         return None
     steps = tuple(replace(step, message=message) if step.name == APPLICATION else step for step in job.steps)
     return Outcome(job.id, JobState.WAITING, commit=job.commit, head=job.head, steps=steps)
@@ -115,5 +131,6 @@ def _succeeded(job: JobRecord) -> Outcome:
 
 def _end_project(ports: Ports, project: str, waiting: Sequence[JobRecord]) -> None:
     """Nothing of it runs any more: keep a bundle, remove the repository, then say so."""
+    ports.delivery.end(project)
     ports.githost.archive(project)
     settle_archived(ports, [job for job in waiting if job.project == project])

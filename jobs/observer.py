@@ -4,6 +4,7 @@ agree with Git, and writes statuses and verdicts for everybody else to read.
 
 import os
 import queue
+import random
 import socket
 import threading
 import time
@@ -14,11 +15,11 @@ from functools import partial
 import structlog
 
 from adapters.ports import MissingCommit, Unreachable
-from adapters.records import Event, EventKind, JobFilter, JobRecord, JobState
+from adapters.records import Event, EventKind, Gone, JobFilter, JobRecord, JobState
 from adapters.wiring import Ports
 from gitops import layout
 from gitops.problems import Refused
-from gitops.rollouts import Observation, Rollout
+from gitops.rollouts import Observation
 from jobs import heads
 from jobs.convergence import converge, settle_archived
 from jobs.expiry import admit_expired
@@ -29,6 +30,8 @@ _WAIT_SECONDS = 0.1
 _RELIST_SECONDS = 60.0
 _EXPIRY_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
+_REREAD_SECONDS = 10.0
+_STUCK_SECONDS = 60.0
 _PAGE = 100
 
 
@@ -54,23 +57,29 @@ class Leader:
     ports: Ports
     owner: str
     stopped: threading.Event
-    said: "queue.SimpleQueue[Observation]" = field(default_factory=queue.SimpleQueue)
+    said: "queue.SimpleQueue[Observation | Gone]" = field(default_factory=queue.SimpleQueue)
     dirty: set[str] = field(default_factory=set)
+    """Projects to converge, to refresh and to judge."""
+    heard: set[str] = field(default_factory=set)
+    """Projects to judge only."""
     due: dict[str, float] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.tracker = Tracker(self.ports)
+        self.round = time.monotonic()
 
     def lead(self) -> None:
         """Until stopped, or somebody else leads."""
-        position = self.ports.events.position()
-        self._take_up()
-        threading.Thread(target=self._watch, daemon=True, name="delivery watch").start()
+        threading.Thread(target=self._keep, daemon=True, name="observer lease").start()
         try:
-            while not self.stopped.is_set():
-                if self._is_due("lease", self.ports.settings.lease_seconds / 3) and not self._keep():
-                    return
+            position = self.ports.events.position()
+            self._take_up()
+            threading.Thread(target=self._watch, daemon=True, name="delivery watch").start()
+            while not self.stopped.is_set() and not self.over.is_set():
+                self.round = time.monotonic()
+                if self._is_due("beat", _RETRY_SECONDS):
+                    self.ports.statuses.beat()
                 self.ports.events.wait(position, _WAIT_SECONDS)
                 page = self.ports.events.after(position)
                 position = page.position
@@ -93,9 +102,18 @@ class Leader:
             self._guarded(project, partial(self._land, shas))
             self.dirty.add(project)
 
-    def _keep(self) -> bool:
-        self.ports.statuses.beat()
-        return self.ports.leases.acquire("observer", self.owner, self.ports.settings.lease_seconds)
+    def _keep(self) -> None:
+        """Keep the lease while the rounds go on, however long one step takes; losing it ends the leading."""
+        lease = self.ports.settings.lease_seconds
+        while not self.over.wait(lease / 3):
+            alive = time.monotonic() - self.round < _STUCK_SECONDS
+            try:
+                kept = alive and self.ports.leases.acquire("observer", self.owner, lease)
+            except Unreachable:
+                kept = False
+            if not kept:
+                _log.warning("the lead is over", stuck=not alive)
+                self.over.set()
 
     def _is_due(self, what: str, seconds: float) -> bool:
         now = time.monotonic()
@@ -109,9 +127,8 @@ class Leader:
         self.tracker = Tracker(self.ports)
         for project in self.ports.githost.projects():
             self._guarded(project, self._start)
-        for observation in self.ports.delivery.statuses():
-            self._heard(observation)
         self.dirty.update(self.tracker.heads)
+        self.due.pop("relist", None)
 
     def _start(self, project: str) -> None:
         head = heads.notice(self.ports, project)
@@ -129,23 +146,41 @@ class Leader:
     def _look_around(self) -> None:
         """What nobody tells us: hand-made pushes, waiting jobs, ends of environments; and all of it again at times."""
         if self._is_due("heads", self.ports.settings.poll_seconds):
-            projects = self.ports.githost.projects()
-            known = self.ports.events.heads(projects)
-            for project, head in self.ports.githost.heads(projects).items():
-                if known.get(project) != head:
-                    self._guarded(project, lambda name: heads.notice(self.ports, name))
-                if project not in self.tracker.heads:
-                    self._guarded(project, self._start)
-                    self.dirty.add(project)
+            self._look_at_heads()
         if self._is_due("waiting", self.ports.settings.poll_seconds):
             self.dirty.update(job.project for job in self._waiting())
         if self._is_due("relist", _RELIST_SECONDS):
-            for observation in self.ports.delivery.statuses():
-                self._heard(observation)
+            self._guarded("", lambda _: self._relist())
             self.dirty.update(self.tracker.heads)
+        elif self._is_due("reread", _REREAD_SECONDS):
+            for project in self.tracker.open_projects():
+                self._guarded(project, self._reread)
         if self._is_due("expiry", _EXPIRY_SECONDS):
             for project in list(self.tracker.heads):
                 self._guarded(project, lambda name: admit_expired(self.ports, name))
+
+    def _look_at_heads(self) -> None:
+        projects = self.ports.githost.projects()
+        known = self.ports.events.heads(projects)
+        for project, head in self.ports.githost.heads(projects).items():
+            if known.get(project) != head:
+                self._guarded(project, lambda name: heads.notice(self.ports, name))
+            if project not in self.tracker.heads:
+                self._guarded(project, self._start)
+                self.dirty.add(project)
+
+    def _relist(self) -> None:
+        """Everything that the delivery knows, for the stream may lose something."""
+        listed = self.ports.delivery.statuses()
+        there = {(one.project, one.environment) for one in listed}
+        for place in set(self.tracker.observations) - there:
+            self.tracker.lost(place)
+        for observation in listed:
+            self._heard(observation)
+
+    def _reread(self, project: str) -> None:
+        for observation in self.ports.delivery.statuses(project):
+            self._heard(observation)
 
     def _waiting(self) -> Sequence[JobRecord]:
         return self.ports.ledger.page(JobFilter(states=(JobState.WAITING,)), _PAGE, None).jobs
@@ -158,19 +193,12 @@ class Leader:
         for project in dirty:
             self._guarded(project, lambda name: self._agree(name, waiting))
         self._drain()
-        for project in dirty | self.dirty | self._open():
+        unsettled = self.tracker.open_projects() if self._is_due("clock", _RETRY_SECONDS) else set()
+        for project in unsettled:
+            self._guarded(project, self._refresh)
+        heard, self.heard = self.heard, set()
+        for project in dirty | heard | unsettled:
             self._guarded(project, self._judge)
-        self.dirty = set()
-
-    def _open(self) -> set[str]:
-        if not self._is_due("clock", _RETRY_SECONDS):
-            return set()
-        return {
-            place[0]
-            for place, commits in self.tracker.watched.items()
-            for one in commits.values()
-            if not _is_final(one.rollout)
-        }
 
     def _agree(self, project: str, waiting: Sequence[JobRecord]) -> None:
         """Converge on the host's head, then have the delivery look at what it has not seen yet."""
@@ -187,13 +215,12 @@ class Leader:
         if project not in self.tracker.heads:
             return
         self.tracker.forget(project, self.ports.repositories.snapshot(project, head).folder(layout.ENVIRONMENTS))
-        stale = self.tracker.stale(project)
-        if stale:
-            self.tracker.refreshed(project, stale)
+        self._refresh(project)
+
+    def _refresh(self, project: str) -> None:
+        """Have the delivery look at exactly what a push touched; asked again at growing pauses until it has."""
+        if project in self.tracker.heads and (stale := self.tracker.stale(project)):
             self.ports.delivery.refresh(project, stale, self.tracker.heads[project])
-            for observation in self.ports.delivery.statuses():
-                if observation.project == project:
-                    self._heard(observation)
 
     def _judge(self, project: str) -> None:
         if project not in self.tracker.heads:
@@ -204,13 +231,18 @@ class Leader:
 
     def _drain(self) -> None:
         while not self.said.empty():
-            self._heard(self.said.get())
+            match self.said.get():
+                case Gone(project, environment):
+                    self.tracker.lost((project, environment))
+                    self.dirty.add(project)
+                case Observation() as observation:
+                    self._heard(observation)
 
     def _heard(self, observation: Observation) -> None:
+        self.heard.add(observation.project)
         if self.tracker.observed(observation):
             head = self.tracker.heads.get(observation.project, "")
             self.ports.statuses.observe([observation], [], heads={observation.project: head})
-            self.dirty.add(observation.project)
 
     def _watch(self) -> None:
         while not self.over.is_set():
@@ -224,7 +256,7 @@ class Leader:
                 _log.warning("delivery watch broke", message=str(outage))
             except Exception:  # noqa: BLE001 - a mistake of ours must not end the watch
                 _log.exception("delivery watch failed unexpectedly")
-            self.over.wait(_RETRY_SECONDS)
+            self.over.wait(random.uniform(0, _RETRY_SECONDS))  # noqa: S311 - jitter, not a secret
 
     def _guarded(self, project: str, work: Callable[[str], object]) -> None:
         """One project's trouble never stops the others."""
@@ -238,7 +270,3 @@ class Leader:
             _log.warning("observer skipped a project", project=project, message=str(trouble))
         except Exception:  # noqa: BLE001 - a mistake of ours must not end the observer
             _log.exception("observer failed on a project", project=project)
-
-
-def _is_final(rollout: Rollout | None) -> bool:
-    return rollout is not None and rollout.final

@@ -1,4 +1,4 @@
-"""`syncEnvironment`: ask the delivery to look at Git again, in a queue of its own."""
+"""`syncEnvironment`: have the delivery apply Git again, in a queue of its own."""
 
 from adapters.records import Claim, JobState, Outcome, Step
 from adapters.wiring import Ports
@@ -8,13 +8,13 @@ from jobs import heads, outcomes
 
 
 def carry_out(ports: Ports, claim: Claim) -> bool:
-    """Refresh the environments of the claimed jobs, once each."""
+    """Sync the environments of the claimed jobs, once each."""
     project = claim.jobs[0].project
     head = heads.current(ports, project).sha
     there = ports.repositories.snapshot(project, head).folder(layout.ENVIRONMENTS) if head else ()
     wanted = sorted({job.environments[0] for job in claim.jobs} & set(there))
     if head and wanted:
-        ports.delivery.refresh(project, wanted, head)
+        ports.delivery.sync(project, wanted, head)
     done = Step("refresh", JobState.SUCCEEDED, "the delivery was asked to look again")
     ports.claims.record(
         claim,

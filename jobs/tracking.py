@@ -3,20 +3,26 @@
 Rebuilt from history and Redis by whoever becomes leader; nothing in it is a source of truth.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from adapters.records import RolloutRecord
 from adapters.wiring import Ports
 from gitops.commits import CommitFilter, CommitRecord
 from gitops.rollouts import HealthStatus, Observation, Rollout, SyncStatus
 from gitops.verdicts import CommitFacts, Timings, outlook, verdict
+from jobs.effects import LocalEffect, local_effects
 
 Place = tuple[str, str]
 """(project, environment)"""
 _RECENT = 100
 """Commits of a project whose fate a new leader looks at again."""
+_LONGEST_PAUSE_SECONDS = 60.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass
@@ -24,11 +30,21 @@ class Watched:
     """One commit in one environment."""
 
     record: CommitRecord
+    effect: LocalEffect
     landed_at: datetime
     rollout: Rollout | None = None
     refreshed_at: datetime | None = None
     outlook: tuple[bool, SyncStatus, bool, HealthStatus] | None = None
     steady_since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The delivery was asked to look at an environment whose newest commit was `sha`; not again before `next_at`."""
+
+    sha: str
+    times: int
+    next_at: datetime
 
 
 @dataclass
@@ -37,9 +53,11 @@ class Tracker:
 
     ports: Ports
     timings: Timings = field(default_factory=Timings)
+    clock: Callable[[], datetime] = _now
     heads: dict[str, str] = field(default_factory=dict)
     observations: dict[Place, Observation] = field(default_factory=dict)
     watched: dict[Place, dict[str, Watched]] = field(default_factory=dict)
+    asked: dict[Place, Asked] = field(default_factory=dict)
 
     def start(self, project: str, head: str) -> None:
         """Take up a project: its recent commits that no final verdict is known of."""
@@ -48,25 +66,22 @@ class Tracker:
         newest = self.ports.history.newest(project, head)
         here = {environment for environment, _ in newest}
         records = {record.git.sha: record for record in (*recent, *newest.values())}
-        pairs = [
-            (environment, record)
+        keys = [
+            (project, environment, record.git.sha)
             for record in records.values()
             for environment in record.environments
             if environment in here
         ]
-        known = self.ports.statuses.rollouts([(project, environment, record.git.sha) for environment, record in pairs])
-        for environment, record in pairs:
-            judged = known.get((project, environment, record.git.sha))
-            rollout = judged.rollout if judged else None
-            self._watch(project, environment, record, record.git.committed_at, rollout)
+        known = self.ports.statuses.rollouts(keys)
+        for record in records.values():
+            self._watch(project, record, {name for _, name, sha in keys if sha == record.git.sha}, known)
 
     def landed(self, project: str, head: str, shas: Sequence[str]) -> None:
         """New commits at a new head."""
         self.heads[project] = head
         records = self.ports.history.find(project, head, shas)
         for record in records.values():
-            for environment in record.environments:
-                self._watch(project, environment, record, datetime.now(UTC), None)
+            self._watch(project, record, set(record.environments), {})
 
     def forget(self, project: str, kept: Iterable[str] = ()) -> None:
         """Drop what is remembered of environments that are gone."""
@@ -75,33 +90,57 @@ class Tracker:
             place for place in {*self.watched, *self.observations} if place[0] == project and place[1] not in keep
         ]:
             self.watched.pop(place, None)
-            self.observations.pop(place, None)
+            self.lost(place)
 
     def observed(self, observation: Observation) -> bool:
-        """Take in what the delivery says; whether anything that matters changed."""
+        """Take in what the delivery says; whether anything that matters to readers changed: a tick of its clock does
+        not.
+        """
         place = (observation.project, observation.environment)
         before = self.observations.get(place)
         self.observations[place] = observation
-        return before is None or replace(before, observed_at=observation.observed_at) != observation
+        ticked = observation.observed_at, observation.compared_at
+        return before is None or replace(before, observed_at=ticked[0], compared_at=ticked[1]) != observation
+
+    def lost(self, place: Place) -> None:
+        """The delivery has no application there any more."""
+        self.observations.pop(place, None)
+        self.asked.pop(place, None)
+
+    def open_projects(self) -> set[str]:
+        """Projects with a commit whose fate is not known yet."""
+        return {
+            project
+            for (project, _), commits in self.watched.items()
+            if any(one.rollout is None or not one.rollout.final for one in commits.values())
+        }
 
     def stale(self, project: str) -> list[str]:
-        """Environments whose newest touching commit the delivery has not looked at yet."""
-        head = self.heads[project]
+        """Environments whose newest touching commit the delivery has not looked at yet, and whose turn it is to be
+        asked (again: the pauses between grow). They count as asked from now on.
+        """
+        head, now = self.heads[project], self.clock()
         newest = {
             name: record for (name, part), record in self.ports.history.newest(project, head).items() if part == ""
         }
         numbers = self._numbers(project, [(project, name) for name in newest])
-        return [name for name, record in newest.items() if numbers.get((project, name), 0) < record.number]
+        behind = {name: rec for name, rec in newest.items() if numbers.observed.get((project, name), 0) < rec.number}
+        return [name for name, record in behind.items() if self._ask((project, name), record.git.sha, now)]
 
-    def refreshed(self, project: str, environments: Iterable[str]) -> None:
-        """The delivery was asked to look at these at the present head."""
-        for environment in environments:
-            for watched in self.watched.get((project, environment), {}).values():
-                watched.refreshed_at = watched.refreshed_at or datetime.now(UTC)
+    def _ask(self, place: Place, sha: str, now: datetime) -> bool:
+        before = self.asked.get(place)
+        times = before.times + 1 if before is not None and before.sha == sha else 1
+        if before is not None and times > 1 and now < before.next_at:
+            return False
+        pause = min(2.0**times, _LONGEST_PAUSE_SECONDS)
+        self.asked[place] = Asked(sha, times, now + timedelta(seconds=pause))
+        for watched in self.watched.get(place, {}).values():
+            watched.refreshed_at = watched.refreshed_at or now
+        return True
 
     def judge(self, project: str) -> list[RolloutRecord]:
         """Verdicts that changed, of all that is watched in the project."""
-        head = self.heads[project]
+        head, now = self.heads[project], self.clock()
         newest = self.ports.history.newest(project, head)
         places = [place for place in self.watched if place[0] == project]
         numbers = self._numbers(project, places)
@@ -110,7 +149,7 @@ class Tracker:
         for place in places:
             for sha, watched in list(self.watched[place].items()):
                 facts = self._facts(place, watched, newest, numbers, in_history=sha in known)
-                found = verdict(facts, self.observations.get(place), watched.rollout, datetime.now(UTC), self.timings)
+                found = verdict(facts, self.observations.get(place), watched.rollout, now, self.timings)
                 if found != watched.rollout:
                     changed.append(RolloutRecord(*place, sha, found))
                 watched.rollout = found
@@ -119,59 +158,76 @@ class Tracker:
         return changed
 
     def _watch(
-        self, project: str, environment: str, record: CommitRecord, landed_at: datetime, rollout: Rollout | None
+        self, project: str, record: CommitRecord, names: set[str], known: Mapping[tuple[str, str, str], RolloutRecord]
     ) -> None:
-        places = self.watched.setdefault((project, environment), {})
-        if record.git.sha not in places:
-            places[record.git.sha] = Watched(record, landed_at, rollout)
+        """Remember a commit in these environments; one that is met again keeps what is known of it."""
+        sha = record.git.sha
+        fresh = [name for name in names if sha not in self.watched.get((project, name), {})]
+        effects = local_effects(self.ports, project, self.heads[project], record) if fresh else {}
+        for name in fresh:
+            judged = known.get((project, name, sha))
+            landed_at = record.git.committed_at if known else self.clock()
+            one = Watched(record, effects[name], landed_at, judged.rollout if judged else None)
+            self.watched.setdefault((project, name), {})[sha] = one
 
     def _facts(
         self,
         place: Place,
         watched: Watched,
         newest: Mapping[Place, CommitRecord],
-        numbers: Mapping[Place, int],
+        numbers: "_Numbers",
         *,
         in_history: bool,
     ) -> CommitFacts:
         record, environment = watched.record, place[1]
         observation = self.observations.get(place)
-        covered = numbers.get(place, 0) >= record.number
         identity = newest.get((environment, "+"))
         facts = CommitFacts(
             sha=record.git.sha,
             in_history=in_history,
             landed_at=watched.landed_at,
-            services=record.services,
-            superseded_by=_superseded_by(record, environment, newest),
+            services=watched.effect.services,
+            superseded_by=_superseded_by(watched, environment, newest),
             identity=identity.git.sha if identity else None,
             refreshed_at=watched.refreshed_at,
-            compared_at=observation.observed_at if observation else None,
-            covered=covered,
-            in_operation=covered,
+            compared_at=(observation.compared_at or observation.observed_at) if observation else None,
+            covered=numbers.observed.get(place, 0) >= record.number,
+            in_operation=numbers.operated.get(place, 0) >= record.number,
             steady_since=watched.steady_since,
-            images=tuple(
-                change.after for change in record.images if change.environment == environment and change.after
-            ),
+            images=watched.effect.images,
         )
         if observation is None:
             return facts
         now_seen = outlook(facts, observation)
         if now_seen != watched.outlook:
-            watched.outlook, watched.steady_since = now_seen, datetime.now(UTC)
+            watched.outlook, watched.steady_since = now_seen, self.clock()
         return replace(facts, steady_since=watched.steady_since)
 
-    def _numbers(self, project: str, places: Iterable[Place]) -> dict[Place, int]:
-        """How far in the history each place was observed; absent for what is not a commit of it."""
-        seen = {place: self.observations[place].revision for place in places if place in self.observations}
-        revisions = {place: revision for place, revision in seen.items() if revision}
-        found = self.ports.history.find(project, self.heads[project], sorted(set(revisions.values())))
-        return {place: found[rev].number for place, rev in revisions.items() if rev in found}
+    def _numbers(self, project: str, places: Iterable[Place]) -> "_Numbers":
+        seen = {place: self.observations[place] for place in places if place in self.observations}
+        observed = {place: one.revision for place, one in seen.items() if one.revision}
+        operated = {place: one.operation.revision for place, one in seen.items() if one.operation}
+        revisions = sorted({revision for revision in (*observed.values(), *operated.values()) if revision})
+        found = self.ports.history.find(project, self.heads[project], revisions)
+        return _Numbers(
+            {place: found[revision].number for place, revision in observed.items() if revision in found},
+            {place: found[revision].number for place, revision in operated.items() if revision and revision in found},
+        )
 
 
-def _superseded_by(record: CommitRecord, environment: str, newest: Mapping[Place, CommitRecord]) -> str | None:
+@dataclass(frozen=True)
+class _Numbers:
+    """How far in the history each place was observed, and its last operation went; absent for what is no commit of it:
+    the name of a branch, for example.
+    """
+
+    observed: Mapping[Place, int]
+    operated: Mapping[Place, int]
+
+
+def _superseded_by(watched: Watched, environment: str, newest: Mapping[Place, CommitRecord]) -> str | None:
     """A newer commit that changed all the services of this one here."""
-    latest = [newest.get((environment, service)) for service in record.services]
-    if not latest or any(other is None or other.number <= record.number for other in latest):
+    latest = [newest.get((environment, service)) for service in watched.effect.services]
+    if not latest or any(other is None or other.number <= watched.record.number for other in latest):
         return None
     return next(other.git.sha for other in latest if other is not None)
