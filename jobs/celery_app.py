@@ -13,6 +13,8 @@ from typing import Any
 
 import structlog
 from celery import Celery, signals
+from celery.worker.request import Request
+from kombu.asynchronous import get_event_loop
 from kombu.exceptions import OperationalError
 
 from adapters.lifetime import die_with_parent
@@ -26,6 +28,7 @@ from jobs.sweeps import sweep_until
 _log = structlog.get_logger()
 TASK = "lucity.carry_out"
 _LONGEST_TASK_SECONDS = 3600
+_ACKNOWLEDGED_SECONDS = 1.0
 
 
 class CeleryBell:
@@ -51,6 +54,26 @@ class CeleryBell:
             self._app.send_task(TASK, args=[lane], retry=False, ignore_result=True)
         except (OperationalError, OSError) as error:
             raise Unreachable("redis", f"the bell could not be rung: {error}") from error
+
+
+class NoticedRequest(Request):  # type: ignore[misc]
+    """A delivery that notices when it could not be acknowledged.
+
+    Celery logs that and goes on: the message counts as one that is worked on, and once every pool process has such a
+    one the worker waits for none of them to end, listens no more, and does not even see that its connection is gone.
+    """
+
+    def acknowledge(self) -> None:
+        """See celery.worker.request.Request."""
+        super().acknowledge()
+        loop = get_event_loop()
+        if loop is not None:
+            loop.call_later(_ACKNOWLEDGED_SECONDS, self._look)  # type: ignore[no-untyped-call]
+
+    def _look(self) -> None:
+        # What the loop meets as a ConnectionError makes Celery connect anew.
+        if not self._message.acknowledged and not self._message.channel.closed:
+            raise ConnectionError("a delivery could not be acknowledged")
 
 
 def make_app(settings: Settings) -> Celery:
@@ -92,7 +115,7 @@ def run_worker(settings: Settings) -> None:
     def ports() -> Ports:
         return build(settings, ring_bell)
 
-    @app.task(name=TASK)  # type: ignore[untyped-decorator]
+    @app.task(name=TASK, Request=NoticedRequest)  # type: ignore[untyped-decorator]
     def carry_out_queue(lane: str) -> None:
         own = ports()
         try:

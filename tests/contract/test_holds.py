@@ -81,24 +81,43 @@ def test_nothing_follows_the_creation_of_a_project_in_its_claim(redis: RedisPort
     redis.land(creation)
     assert claimed(redis) == []
     (deletion,) = redis.admit(a_job(JobKind.PROJECT_DELETE))
-    assert claimed(redis) == ids(deletion)
+    assert claimed(redis) == ids(*others, deletion)
     redis.ledger.settle([Outcome(creation.id, JobState.SUCCEEDED)])
     assert claimed(redis) == ids(*others, deletion)
 
 
-def test_a_deletion_of_the_project_passes_what_is_held(redis: RedisPorts) -> None:
-    creation, _, deletion, behind = redis.admit(
+def test_a_deletion_of_the_project_takes_along_what_is_held_ahead_of_it(redis: RedisPorts) -> None:
+    creation, ahead, deletion, behind = redis.admit(
         a_job(CREATE, "pr-1"), a_job(DEPLOY, "pr-1"), a_job(JobKind.PROJECT_DELETE), a_job()
     )
     redis.land(creation)
     claim = redis.claim()
-    assert ids(*claim.jobs) == ids(deletion)
-    redis.claims.record(claim, [Outcome(deletion.id, JobState.WAITING)])
+    assert ids(*claim.jobs) == ids(ahead, deletion)
+    redis.claims.record(claim, [Outcome(ahead.id, JobState.SUCCEEDED), Outcome(deletion.id, JobState.WAITING)])
     redis.claims.release(claim)
     ended = redis.job(creation)
     assert isinstance(ended.problem, Conflict)
     assert ended.problem.code is ConflictCode.BEING_DELETED
     assert behind.id in claimed(redis)
+
+
+def test_a_deletion_of_the_project_does_not_overtake_what_its_claim_leaves_for_the_next(redis: RedisPorts) -> None:
+    creation, ahead, deletion = redis.admit(a_job(CREATE, "pr-1"), a_job(DEPLOY, "pr-1"), a_job(JobKind.PROJECT_DELETE))
+    assert claimed(redis) == ids(creation)
+    redis.land(creation)
+    assert claimed(redis) == ids(ahead, deletion)
+
+
+def test_a_project_deleted_created_and_deleted_again_ends_deleted(redis: RedisPorts) -> None:
+    first, creation, second = redis.admit(
+        a_job(JobKind.PROJECT_DELETE), a_job(JobKind.PROJECT_CREATE), a_job(JobKind.PROJECT_DELETE)
+    )
+    redis.land(first)
+    assert claimed(redis) == []
+    redis.ledger.settle([Outcome(first.id, JobState.SUCCEEDED)])
+    assert claimed(redis) == ids(creation)
+    redis.land(creation)
+    assert claimed(redis) == ids(second)
 
 
 def tried(job: JobRecord) -> Outcome:

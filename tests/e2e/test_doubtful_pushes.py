@@ -66,7 +66,7 @@ def test_a_push_that_hangs_past_its_lease_while_the_user_cancels(
 
     def canceled_or_ended() -> bool:
         answer = lucity.asks.cancel(hanging)
-        return answer["__typename"] == "Job" or answer["code"] == "JOB_ENDED"
+        return bool(answer["__typename"] == "Job" or answer["code"] == "JOB_ENDED")
 
     lucity.up.wait("a cancel that is taken", canceled_or_ended)
     ended = lucity.asks.ended([hanging, behind])
