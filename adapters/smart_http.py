@@ -120,7 +120,10 @@ async def _exchange(
             silent = False
             yield chunk
         if await process.wait() != 0 and silent:
-            raise Unreachable("git", f"{service} ended without an answer for {repository.name}")
+            message = f"{service} ended without an answer for {repository.name}"
+            if body is None:
+                raise Unreachable("git", message)
+            yield _error_line(f"{message}: the request could not be understood")
     finally:
         await asyncio.shield(asyncio.create_task(_end(process)))
 
@@ -131,9 +134,17 @@ async def _feed(process: Process, body: AsyncIterator[bytes]) -> None:
     # What git no longer wants to read is not an error here: it says why in its answer.
     with suppress(BrokenPipeError, ConnectionResetError):
         async for chunk in body:
+            if pipe.is_closing():
+                break
             pipe.write(chunk)
             await pipe.drain()
     pipe.close()
+
+
+def _error_line(message: str) -> bytes:
+    """What git shows as `remote error`; https://git-scm.com/docs/gitprotocol-pack#_pkt_line_format."""
+    line = f"ERR {message}"
+    return f"{len(line) + 4:04x}{line}".encode()
 
 
 def _output(process: Process) -> asyncio.StreamReader:

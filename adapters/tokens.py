@@ -74,7 +74,7 @@ class Identity:
     def parse(cls, name: str, email: str) -> "Identity":
         """Raise Refused(InvalidInput), naming every part that is wrong."""
         errors = []
-        clean = name.strip()
+        clean = name.strip(" ")
         if not clean or len(clean) > NAME_LENGTH or not clean.isprintable() or set(clean) & set("<>"):
             text = f"A name has 1 to {NAME_LENGTH} printable characters, without <, > and line breaks"
             errors.append(FieldError(("name",), text))

@@ -120,6 +120,23 @@ class ImageRepository(_Text):
     RULE = "image repository: registry.example.com/team/name, without a tag or digest, at most 255 characters"
 
 
+class SourceUrl(_Text):
+    """Where source code is cloned from. It goes into Git, so a token or password has no place in it."""
+
+    __slots__ = ()
+    _PLAIN = r"(?:https?|git|file)://[^\s/@]*/\S+"
+    _SSH = r"ssh://(?:[^\s/@:]+@)?[^\s/@]+/\S+|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^\s:]\S*"
+    PATTERN = re.compile(rf"(?:{_PLAIN}|{_SSH}|/\S+)")
+    RULE = "URL of a Git repository: https, http, ssh, git or file, or user@host:path, without a password or token"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """See _Text.parse; the message keeps to itself what may hold a password."""
+        if not cls.PATTERN.fullmatch(text):
+            raise refuse(f"this is no {cls.RULE}")
+        return cls(text)
+
+
 class Sha(_Text):
     """A full Git SHA-1."""
 

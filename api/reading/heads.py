@@ -7,6 +7,7 @@ from concurrent.futures import TimeoutError as NotInTime
 
 from adapters.ports import Unreachable
 from adapters.wiring import Ports
+from gitops.names import ProjectName
 from gitops.problems import NotFound, Refused
 from jobs.heads import Head, holds
 
@@ -55,11 +56,16 @@ class Flights:
 
 
 def heads_of(ports: Ports, flights: Flights, projects: Sequence[str]) -> list[Head]:
-    """The head of each project to read at, in order; one question to Redis, and one to the Git host for the rest."""
-    recorded = _recorded(ports, projects)
-    unknown = [project for project in projects if project not in recorded]
+    """The head of each project to read at, in order; one question to Redis, and one to the Git host for the rest.
+
+    Every way to read a project begins here, so nothing of a reserved name can be read: `settings` holds the tokens.
+    """
+    allowed = [project for project in projects if not ProjectName.reserved(project)]
+    recorded = _recorded(ports, allowed)
+    unknown = [project for project in allowed if project not in recorded]
     asked = _asked(ports, unknown) if unknown else {}
-    return [_readable(ports, flights, project, recorded.get(project), asked) for project in projects]
+    found = {project: _readable(ports, flights, project, recorded.get(project), asked) for project in allowed}
+    return [found.get(project, Head(None)) for project in projects]
 
 
 def head_of(ports: Ports, flights: Flights, project: str) -> Head:

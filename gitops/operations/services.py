@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 from gitops.changes import Context, Draft, JobKind, Ref
 from gitops.layout import BASE_VALUES, ENVIRONMENTS, environment_values
 from gitops.messages import SERVICE
-from gitops.names import ImageRepository
+from gitops.names import ImageRepository, SourceUrl
 from gitops.operations.checks import Checks, base_services, changed, no_service, open_base, open_project
 from gitops.problems import AlreadyExists, Refused
 from gitops.repository import SERVICES, environment_names
@@ -249,13 +249,14 @@ def check_details(checks: Checks, port: int | None, command: tuple[str, ...] | N
         for index, part in enumerate(command[:MAX_COMMAND]):
             checks.text(part, MAX_TEXT, "command", str(index))
     if source is not None:
-        fields = {"repositoryUrl": source.repository_url, "branch": source.branch}
-        fields |= {"contextPath": source.context_path, "dockerfile": source.dockerfile}
+        fields = {"branch": source.branch, "contextPath": source.context_path, "dockerfile": source.dockerfile}
         for name, text in fields.items():
             checks.text(text, MAX_TEXT, "source", name)
             checks.require(
                 bool(text) and not text.startswith("-"), "must be given and not begin with -", "source", name
             )
+        checks.text(source.repository_url, MAX_TEXT, "source", "repositoryUrl")
+        checks.parse(SourceUrl.parse, source.repository_url, "source", "repositoryUrl")
         for name in ("contextPath", "dockerfile"):
             inside = not fields[name].startswith("/") and ".." not in fields[name].split("/")
             checks.require(inside, "a path inside the repository, without ..", "source", name)

@@ -175,6 +175,13 @@ def test_a_body_that_is_not_the_gzip_it_claims_to_be_is_an_error(site: Site, bod
         _serve(site, body, zipped=True)
 
 
+@pytest.mark.parametrize("body", [b"zzzz", b"z" * 60_000])
+def test_a_request_that_git_cannot_read_is_answered_in_gits_own_words(site: Site, body: bytes) -> None:
+    answer = _serve(site, body, zipped=False)
+    assert answer[4:].startswith(b"ERR git-upload-pack ended without an answer for myapp.git")
+    assert int(answer[:4], 16) == len(answer)
+
+
 def test_a_service_that_is_not_gits_is_refused(site: Site) -> None:
     async def ask() -> None:
         async for _ in smart_http.advertise(site.host.path("myapp"), "upload-archive --exec=x", None):

@@ -10,6 +10,7 @@ from gitops.names import (
     Revision,
     ServiceName,
     Sha,
+    SourceUrl,
     Tag,
     VariableName,
     Version,
@@ -105,3 +106,36 @@ def test_messages_shorten_what_they_quote() -> None:
     with pytest.raises(Refused) as refused:
         ProjectName.parse("x" * 100_000)
     assert len(str(refused.value)) < 250
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/team/api.git",
+        "http://127.0.0.1:3000/api",
+        "ssh://git@example.com:23231/api.git",
+        "git@example.com:team/api.git",
+        "file:///srv/git/api.git",
+        "/srv/git/api.git",
+    ],
+)
+def test_source_code_may_come_from_any_ordinary_git_address(url: str) -> None:
+    assert SourceUrl.parse(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://ann:secret@example.com/api.git",
+        "https://secret@example.com/api.git",
+        "ssh://git:secret@example.com/api.git",
+        "ext::sh -c secret",
+        "--upload-pack=secret",
+        "https://example.com/a secret",
+        "",
+    ],
+)
+def test_a_source_with_a_password_or_a_helper_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(Refused) as refused:
+        SourceUrl.parse(url)
+    assert "secret" not in refused.value.problem.message

@@ -99,6 +99,7 @@ def test_a_forged_payload_or_another_key_is_rejected(world: World) -> None:
     [
         ("a\nb", "a@b.c", "name"),
         ("a<b", "a@b.c", "name"),
+        ("ci\n", "a@b.c", "name"),
         ("", "a@b.c", "name"),
         ("a" * 101, "a@b.c", "name"),
         ("ci", "nobody", "email"),
