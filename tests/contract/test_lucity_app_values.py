@@ -89,6 +89,10 @@ def test_any_text_arrives_literally(shop: Shop, value: str) -> None:
         ({"variables": {"A": {"secret": "db"}}}, "at '/services/api/variables/A': missing property 'key'"),
         ({"command": "run"}, "at '/services/api/command': got string, want null or array"),
         ({"hosts": [1]}, "at '/services/api/hosts/0': got number, want string or object"),
+        ({"port": 80, "hosts": ["a-.example.com"]}, "at '/services/api/hosts/0'"),
+        ({"image": {"tag": "x" * 129}}, "at '/services/api/image/tag'"),
+        ({"image": {"digest": "sha512:" + "a" * 64}}, "at '/services/api/image/digest'"),
+        ({"probes": {"ready": {}}}, "at '/services/api/probes': additional properties 'ready' not allowed"),
         ({"securityContext": {"runAsUser": 0}}, "at '/services/api/securityContext/runAsUser'"),
         ({"hosts": ["a.example.com"]}, "services.api.hosts: a service with hosts needs a port"),
         ({"autoscaling": {"minReplicas": 1}}, "services.api.autoscaling.maxReplicas is missing"),
@@ -102,6 +106,21 @@ def test_a_wrong_value_is_refused_by_name(shop: Shop, service: dict[str, Any], w
 def test_a_wrong_service_name_is_refused(shop: Shop, name: str) -> None:
     with pytest.raises(Refused, match=name):
         shop.objects({"services": {name: {}}})
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        {"tag": "x" * 128},
+        {"digest": "sha256:" + "a" * 64},
+        {"digest": "sha512:" + "a" * 128},
+        {"tag": "1", "digest": ""},
+    ],
+)
+def test_every_tag_and_digest_of_a_registry_is_accepted(shop: Shop, image: dict[str, str]) -> None:
+    image = {"repository": "r/api", **image}
+    found = container(shop.service({"image": image}))["image"]
+    assert found.endswith(image.get("digest") or image["tag"])
 
 
 def test_an_unknown_key_at_the_top_is_refused(shop: Shop) -> None:

@@ -116,9 +116,11 @@ env:
 {{- define "lucity-app.probes" -}}
 {{- $port := .service.port -}}
 {{- $probes := .service.probes | default dict -}}
-{{- if and $port (not (hasKey $probes "readiness")) -}}
-{{- $probes = merge (dict "readiness" (dict "tcpSocket" dict)) $probes -}}
-{{- end -}}
+{{- if and $port (not (hasKey $probes "readiness")) }}
+readinessProbe:
+  tcpSocket:
+    port: {{ int64 $port }}
+{{- end }}
 {{- range $kind := list "startup" "readiness" "liveness" }}
 {{- with get $probes $kind }}
 {{- $probe := deepCopy . }}
