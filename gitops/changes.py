@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
+from gitops.problems import Gate
 from gitops.tree import Tree, Writes
 
 
@@ -73,6 +74,8 @@ class Context:
     actor: Actor
     charts: Mapping[str, Mapping[str, bytes]]
     """The versions of chart lucity-app that this server carries → {path inside the chart: bytes}."""
+    reason: str | None = None
+    """Why the actor wants it."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,11 @@ class Draft:
     body: tuple[str, ...] = ()
     """Lines between subject and trailers, e.g. one per service when more than three changed."""
     trailers: tuple[tuple[str, str], ...] = field(default=())
-    """Service, Image, From-Commit, Override …; the engine adds Job-Id, Actor-Id and Reason in front."""
+    """Service, Image, From-Commit …; the engine adds Job-Id, Actor-Id and Reason in front, Override at the end."""
+    gates: tuple[Gate, ...] = ()
+    """What was asked on the way; gitops/gates.py decides whether the draft may pass."""
+    override: bool = False
+    """Whether closed gates are to be passed."""
 
 
 class Change(Protocol):

@@ -4,6 +4,7 @@ Refused                 a change cannot be carried out; carries one Problem
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -116,6 +117,27 @@ class JobFailure:
     step: str | None = None
 
 
+@dataclass(frozen=True)
+class Gate:
+    """Something that can stand in the way of a change: `hold` or `pipeline`."""
+
+    name: str
+    open: bool
+    message: str
+    next_open_at: datetime | None = None
+    """When it opens by itself."""
+
+
+@dataclass(frozen=True)
+class GateClosed:
+    """Gates that are closed; a person may pass them with an override and a reason."""
+
+    message: str
+    gates: tuple[Gate, ...]
+    next_open_at: datetime | None = None
+    """When the last of them opens by itself, if all do."""
+
+
 Problem = (
     InvalidInput
     | InvalidRepository
@@ -127,6 +149,7 @@ Problem = (
     | RateLimited
     | RenderFailed
     | JobFailure
+    | GateClosed
 )
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from gitops.caching import SizedCache
 from gitops.commits import Image
+from gitops.holds import Hold, holds_of
 from gitops.layout import (
     BASE_VALUES,
     CHART,
@@ -43,6 +44,8 @@ class Environment:
     services: tuple[DeployedService, ...] | None
     values_text: str | None
     """environments/<name>/values.yaml; None when it is missing or not UTF-8."""
+    holds: tuple[Hold, ...] = ()
+    """All that are written, expired ones too."""
     problems: tuple[InvalidRepository, ...] = ()
 
     def service(self, name: str) -> DeployedService | None:
@@ -160,6 +163,7 @@ def _environment(name: str, base: bytes | None, own: bytes | None, settings: byt
     about, setting_problems = _attempt(settings or b"", environment_settings(name))
     said = about.data if about else {}
     expires_at, expiry_problems = _moment(said.get("expiresAt"), about, environment_settings(name))
+    holds, hold_problems = holds_of(about, environment_settings(name)) if about else ((), ())
     services = None
     if below is not None and document is not None:
         services, image_problems = deployed_services(below.data, document, path)
@@ -172,7 +176,8 @@ def _environment(name: str, base: bytes | None, own: bytes | None, settings: byt
         expires_at=expires_at,
         services=services,
         values_text=_text(own),
-        problems=base_problems + problems + setting_problems + expiry_problems,
+        holds=holds,
+        problems=base_problems + problems + setting_problems + expiry_problems + hold_problems,
     )
 
 

@@ -23,6 +23,7 @@ from gitops.operations.environments import DeleteEnvironment
 from gitops.problems import AlreadyExists, Conflict, ConflictCode, NotFound, Refused, invalid
 from gitops.tree import Tree
 from jobs import heads
+from jobs.gating import judge_gates
 from jobs.landed import landed_record
 from jobs.preconditions import check_expected_head
 
@@ -55,6 +56,7 @@ def admit(
     if key is not None and (known := _known(ports, job)):
         return known
     _judge(ports, change, expected_head)
+    judge_gates(ports, actor, change, job.reason)
     admitted = ports.ledger.admit(job, _namespaces(ports, change))
     ports.failpoints.reach("after_admit")
     if not admitted.state.ended:

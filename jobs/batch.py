@@ -16,7 +16,7 @@ from adapters.codec import load_change
 from adapters.ports import MissingCommit, Unreachable
 from adapters.records import JobRecord, NewCommit
 from adapters.wiring import Ports
-from gitops import messages
+from gitops import gates, messages
 from gitops.changes import Context, Draft
 from gitops.problems import JobFailure, Problem, Refused
 from gitops.tree import Files
@@ -131,7 +131,8 @@ def _add(ports: Ports, batch: Batch, job: JobRecord) -> tuple[Batch, Callable[[]
         check_expected_head(ports, change, job.expected_head, batch.head, batch.written)
     before = ports.repositories.snapshot(job.project, batch.tip) if batch.tip else Files()
     now = datetime.now(UTC)
-    draft = change.apply(before, Context(now, batch.tip, job.actor, ports.charts))
+    context = Context(now, batch.tip, job.actor, ports.charts, job.reason)
+    draft = gates.passed(change.apply(before, context), context)
     writes = {path: data for path, data in draft.writes.items() if before.read(path) != data}
     if not writes:
         return replace(batch, no_change=(*batch.no_change, (job, draft.subject))), None

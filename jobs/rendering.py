@@ -17,8 +17,10 @@ def concerned(writes: Writes, after: Tree) -> tuple[str, ...]:
 def check_renders(ports: Ports, project: str, before: Tree, after: Tree, writes: Writes) -> None:
     """Raise Refused when the commit breaks an environment; one that it does not touch may have been broken before."""
     touched = {layout.environment_of(path) for path in writes}
+    by_base = any(layout.touches(path, layout.BASE) for path in writes)
     for environment in concerned(writes, after):
-        if after.read(layout.environment_values(environment)) is None:
+        values = layout.environment_values(environment)
+        if after.read(values) is None or not (by_base or values in writes):
             continue
         try:
             ports.renderer.render(after, project, environment)

@@ -99,26 +99,6 @@ class RevertInput(AskedAt):
 
 
 @strawberry.input
-class HoldInput(AskedAt):
-    """Stop automation."""
-
-    project: str
-    environment: str
-    services: list[str] | None = strawberry.UNSET
-    expires_in_seconds: int | None = strawberry.UNSET
-    reason: str
-
-
-@strawberry.input
-class ReleaseHoldInput(AskedAt):
-    """Let automation go on."""
-
-    project: str
-    environment: str
-    services: list[str] | None = strawberry.UNSET
-
-
-@strawberry.input
 class BuildInput(Asked):
     """Build an image from the source repository."""
 
@@ -164,8 +144,6 @@ TYPES = (
     ProjectSecret,
     RollbackInput,
     RevertInput,
-    HoldInput,
-    ReleaseHoldInput,
     BuildInput,
     ExtendEnvironmentInput,
     UpdateProjectInput,

@@ -1,6 +1,6 @@
 """Environments: one place each where a project runs."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 import strawberry
@@ -9,6 +9,7 @@ from api.graphql import commits, deployed, deployments, problems, projects, stat
 from api.graphql.context import Info
 from api.graphql.fields import field
 from api.graphql.guards import query
+from api.graphql.holds import Hold
 from api.graphql.later import (
     CommitConnection,
     CommitFilter,
@@ -82,6 +83,12 @@ class Environment(Node):
         """One page."""
         place = self.place
         return await deployments.page(info, place.project, place.sha, self.name, service, first, after)
+
+    @field("What stops automation here now.")
+    def holds(self) -> list[Hold]:
+        """Those that count still."""
+        now = datetime.now(UTC)
+        return [Hold.of(hold) for hold in self.place.environment.holds if hold.stands(now)]
 
     def find_service(self, name: str) -> DeployedService | None:
         """One service that is deployed here; None when it is not."""

@@ -1,6 +1,7 @@
 """What can stop a change, as union members and as Job.error."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Self
 
 import strawberry
 
@@ -125,6 +126,35 @@ class JobFailure(Problem):
     step: str | None
 
 
+@strawberry.type(description="Something that can stand in the way of a change.")
+class Gate:
+    """See gitops.problems."""
+
+    name: str = strawberry.field(description="hold or pipeline.")
+    open: bool
+    message: str
+    next_open_at: datetime | None = strawberry.field(description="When it opens by itself.")
+
+    @classmethod
+    def of(cls, model: domain.Gate) -> Self:
+        """From the domain's."""
+        return cls(name=model.name, open=model.open, message=model.message, next_open_at=model.next_open_at)
+
+
+@strawberry.type(description="Gates are closed; a person may pass with an override and a reason.")
+class GateClosed(Problem):
+    """See gitops.problems."""
+
+    gates: list[Gate]
+    next_open_at: datetime | None = strawberry.field(description="When the last of them opens by itself, if all do.")
+
+    @classmethod
+    def of(cls, model: domain.GateClosed) -> Self:
+        """From the domain's."""
+        gates = [Gate.of(gate) for gate in model.gates]
+        return cls(message=model.message, gates=gates, next_open_at=model.next_open_at)
+
+
 def of(model: domain.Problem) -> Problem:  # noqa: C901, PLR0911 - one return a kind
     """The GraphQL type of a domain problem."""
     match model:
@@ -150,6 +180,8 @@ def of(model: domain.Problem) -> Problem:  # noqa: C901, PLR0911 - one return a 
             return RenderFailed(message=model.message, environment_name=model.environment_name)
         case domain.JobFailure():
             return JobFailure(message=model.message, step=model.step)
+        case domain.GateClosed():
+            return GateClosed.of(model)
 
 
 def _conflict(model: domain.Conflict) -> Conflict:
@@ -174,6 +206,7 @@ TYPES = (
     RateLimited,
     RenderFailed,
     JobFailure,
+    GateClosed,
 )
 
 JobResult = Annotated[
@@ -185,6 +218,7 @@ JobResult = Annotated[
     | PermissionDenied
     | Conflict
     | Unavailable
-    | RateLimited,
+    | RateLimited
+    | GateClosed,
     strawberry.union("JobResult", description="The queued job, or what stopped the change."),
 ]

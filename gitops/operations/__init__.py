@@ -12,6 +12,7 @@ from gitops.operations.configuration import Scale, SetVariables, VariableSetting
 from gitops.operations.delivery import SyncEnvironment
 from gitops.operations.deployments import Deploy, Restart, ServiceImage
 from gitops.operations.environments import CreateEnvironment, DeleteEnvironment
+from gitops.operations.holds import ReleaseHold, SetHold
 from gitops.operations.projects import CreateProject, DeleteProject
 from gitops.operations.promotions import Promote
 from gitops.operations.services import AddService, RemoveService, UpdateService
@@ -33,6 +34,8 @@ _KINDS: Final[tuple[type[Change], ...]] = (
     SetValues,
     UpgradeChart,
     SyncEnvironment,
+    SetHold,
+    ReleaseHold,
 )
 CHANGES: Final[Mapping[str, type[Change]]] = {kind.__name__: kind for kind in _KINDS}
 """Class name → class, to read changes back from their records."""
@@ -46,10 +49,12 @@ __all__ = [
     "DeleteProject",
     "Deploy",
     "Promote",
+    "ReleaseHold",
     "RemoveService",
     "Restart",
     "Scale",
     "ServiceImage",
+    "SetHold",
     "SetValues",
     "SetVariables",
     "SyncEnvironment",

@@ -1,11 +1,12 @@
 """Putting images into environments, and starting what runs there anew."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from gitops.changes import Context, Draft, JobKind, Ref
 from gitops.commits import Image
+from gitops.gates import hold_gates
 from gitops.layout import BASE_VALUES, environment_folder, environment_values
 from gitops.messages import SERVICE
 from gitops.names import Digest, Tag
@@ -44,6 +45,7 @@ class Deploy:
     project: str
     environment: str
     images: tuple[ServiceImage, ...]
+    override: bool = False
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -85,7 +87,7 @@ class Deploy:
         images = {each.service: Image("", each.tag, each.digest) for each in self.images}
         return render_subject(self._subject(images))
 
-    def apply(self, tree: Tree, context: Context) -> Draft:  # noqa: ARG002 - the same for every change
+    def apply(self, tree: Tree, context: Context) -> Draft:
         """See Change."""
         self.validate()
         open_project(tree, self.project)
@@ -97,7 +99,9 @@ class Deploy:
         path = environment_values(self.environment)
         edited = edit(data, path, *image_edits(asked, services))
         news = news_of(asked, present) or asked
-        return image_draft(self._subject(news), news, changed(tree, {path: edited}))
+        writes = changed(tree, {path: edited})
+        gates = hold_gates(tree, self.environment, writes, context.now)
+        return replace(image_draft(self._subject(news), news, writes), gates=gates, override=self.override)
 
     def _subject(self, images: Mapping[str, Image]) -> Subject:
         return Subject(Action.DEPLOY, self.environment, images=named(images))

@@ -1,10 +1,11 @@
 """Promoting: what runs in one environment is put into another."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from gitops.changes import Context, Draft, JobKind, Ref
 from gitops.commits import Image
+from gitops.gates import hold_gates
 from gitops.layout import BASE_VALUES, environment_folder, environment_values
 from gitops.messages import FROM_COMMIT
 from gitops.operations.checks import (
@@ -40,6 +41,7 @@ class Promote:
     target: str
     names: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
+    override: bool = False
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -101,7 +103,10 @@ class Promote:
         edited = edit_environment(data, path, base, (sets + more_sets, unsets + more_unsets))
         news = news_of(asked, effective_values(tree, self.target)) or asked
         subject = Subject(Action.PROMOTE, self.target, images=named(news), origin=self.source)
-        return image_draft(subject, news, changed(tree, {path: edited}), (FROM_COMMIT, context.head))
+        writes = changed(tree, {path: edited})
+        draft = image_draft(subject, news, writes, (FROM_COMMIT, context.head))
+        gates = hold_gates(tree, self.target, writes, context.now)
+        return replace(draft, gates=gates, override=self.override)
 
     def _asked(self, source: Values, services: Values) -> dict[str, Image]:
         found = {name: image_of(service_values(source, name)) for name in self.services or sorted(services)}

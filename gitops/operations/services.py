@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from gitops.changes import Context, Draft, JobKind, Ref
-from gitops.layout import BASE_VALUES, ENVIRONMENTS, environment_values
+from gitops.holds import hold_key
+from gitops.layout import BASE_VALUES, ENVIRONMENTS, environment_settings, environment_values
 from gitops.messages import SERVICE
 from gitops.names import ImageRepository, SourceUrl
 from gitops.operations.checks import Checks, base_services, changed, no_service, open_base, open_project
 from gitops.problems import AlreadyExists, Refused
-from gitops.repository import SERVICES, environment_names
+from gitops.repository import SERVICES, environment_names, read_environment
 from gitops.services import Source
 from gitops.subjects import Action, Subject, render_subject
 from gitops.tree import Tree
@@ -231,6 +232,10 @@ class RemoveService:
         paths = [BASE_VALUES, *map(environment_values, environment_names(tree))]
         files = {path: data for path in paths if (data := tree.read(path)) is not None}
         writes = {path: self._without(data, path) for path, data in files.items()}
+        for name in environment_names(tree):
+            if any(hold.service == self.service for hold in read_environment(tree, name).holds):
+                path = environment_settings(name)
+                writes[path] = edit(tree.read(path) or b"", path, unset=[hold_key(self.service)])
         return Draft(self.summary(), changed(tree, writes), trailers=((SERVICE, self.service),))
 
     def _without(self, data: bytes, path: str) -> bytes:

@@ -24,6 +24,10 @@ EXPORTED = ROOT / "schema.graphql"
 CONTRACT = ROOT / ".." / "shared" / "design" / "api.graphql"
 MARK = re.compile(r"\([BCDP](?::[^)]*)?\)")
 LATER_MEMBERS = re.compile(r"(\| GateClosed \| PlanStale)(?=\s+#.*\(C\))")
+LANDED = re.compile(
+    r"Mutation\.(hold|releaseHold)\b|Environment\.holds\b|(Hold|Gate|GateClosed)\b|JobResult\|GateClosed"
+)
+"""What is marked in the contract and there already; whole names, with all that belongs to them."""
 Shapes = dict[str, str]
 
 
@@ -34,18 +38,22 @@ def test_the_exported_schema_is_the_one_that_runs() -> None:
 def test_the_exported_schema_contains_the_contract() -> None:
     if not CONTRACT.exists():
         pytest.skip("the contract lies beside the repository only where it is developed")
-    wanted, found = shapes(due(CONTRACT.read_text())), shapes(EXPORTED.read_text())
+    text = CONTRACT.read_text()
+    whole, found = shapes(text), shapes(EXPORTED.read_text())
+    landed = {name for name in whole if LANDED.match(name)}
+    wanted = {name: shape for name, shape in whole.items() if name in shapes(due(text)).keys() | landed}
     differing = {
         name: f"{shape} but there is {found.get(name)}" for name, shape in wanted.items() if found.get(name) != shape
     }
     assert differing == {}
 
 
-def test_what_is_not_due_yet_is_absent() -> None:
+def test_what_is_marked_is_absent_or_has_landed() -> None:
     if not CONTRACT.exists():
         pytest.skip("the contract lies beside the repository only where it is developed")
     text = CONTRACT.read_text()
-    early = (set(shapes(text)) - set(shapes(due(text)))) & set(shapes(EXPORTED.read_text()))
+    marked = set(shapes(text)) - set(shapes(due(text)))
+    early = {name for name in marked & set(shapes(EXPORTED.read_text())) if not LANDED.match(name)}
     assert early == set()
 
 

@@ -53,7 +53,13 @@ class Lab:
     redis: Redis
 
     def admit(
-        self, change: Change, *, key: str | None = None, expected_head: str | None = None, actor: Actor = ANN
+        self,
+        change: Change,
+        *,
+        key: str | None = None,
+        expected_head: str | None = None,
+        actor: Actor = ANN,
+        reason: str | None = None,
     ) -> JobRecord:
         """Admit a change as the API would."""
         return admit(
@@ -61,7 +67,7 @@ class Lab:
             actor,
             change,
             key=key,
-            reason=None,
+            reason=reason,
             expected_head=expected_head,
             mutation=type(change).__name__,
             arguments={"change": repr(change)},

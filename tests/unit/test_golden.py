@@ -20,10 +20,12 @@ from gitops.operations import (
     DeleteProject,
     Deploy,
     Promote,
+    ReleaseHold,
     RemoveService,
     Restart,
     Scale,
     ServiceImage,
+    SetHold,
     SetValues,
     SetVariables,
     UpdateService,
@@ -40,7 +42,9 @@ CHARTS = {
     "0.10.0": {"Chart.yaml": b"name: lucity-app\nversion: 0.10.0\n", "templates/services.yaml": b"new: true\n"},
     "0.9.0": {"Chart.yaml": b"name: lucity-app\nversion: 0.9.0\n"},
 }
-CONTEXT = Context(datetime(2026, 11, 23, 12, tzinfo=UTC), "c" * 40, Actor("ann", "Ann", "ann@example.com"), CHARTS)
+CONTEXT = Context(
+    datetime(2026, 11, 23, 12, tzinfo=UTC), "c" * 40, Actor("ann", "Ann", "ann@example.com"), CHARTS, "incident 12"
+)
 DIGEST = "sha256:" + "1" * 64
 
 CASES: dict[str, Change] = {
@@ -72,6 +76,10 @@ CASES: dict[str, Change] = {
     "unset-text": SetVariables("shop", None, "web", (), ("GREETING",)),
     "set-values": SetValues("shop", "development", (ValueSetting("services.api.resources.limits.cpu", "1"),)),
     "upgrade-chart": UpgradeChart("shop"),
+    "hold-services": SetHold("shop", "staging", ("web", "api"), 3600),
+    "hold-environment": SetHold("shop", "pr-7"),
+    "release-service": ReleaseHold("shop", "development", ("api",)),
+    "release-environment": ReleaseHold("shop", "development"),
 }
 
 

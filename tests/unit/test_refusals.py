@@ -15,10 +15,12 @@ from gitops.operations import (
     DeleteProject,
     Deploy,
     Promote,
+    ReleaseHold,
     RemoveService,
     Restart,
     Scale,
     ServiceImage,
+    SetHold,
     SetValues,
     SetVariables,
     SyncEnvironment,
@@ -57,6 +59,8 @@ SAMPLES: list[Change] = [
     SetValues("shop", "staging", (ValueSetting("services.api.x", 1),)),
     UpgradeChart("shop"),
     SyncEnvironment("shop", "staging"),
+    SetHold("shop", "staging", ("api",)),
+    ReleaseHold("shop", "staging", ("api",)),
 ]
 
 
@@ -105,6 +109,8 @@ def test_an_environment_that_does_not_exist_is_named(change: Any) -> None:
         Restart("shop", "staging", ("api", "ghost")),
         Promote("shop", "development", "staging", ("ghost",)),
         Scale("shop", "staging", "ghost", 1),
+        SetHold("shop", "staging", ("api", "ghost")),
+        ReleaseHold("shop", "staging", ("ghost",)),
         UpdateService("shop", "ghost", port=1),
         RemoveService("shop", "ghost"),
         SetVariables("shop", None, "ghost", (VariableSetting("A", "1"),)),

@@ -5,6 +5,7 @@ from api.graphql.mutations.configuration import ConfigurationMutation
 from api.graphql.mutations.delivery import DeliveryMutation
 from api.graphql.mutations.deployments import DeploymentMutation
 from api.graphql.mutations.environments import EnvironmentMutation
+from api.graphql.mutations.holds import HoldMutation
 from api.graphql.mutations.jobs import JobMutation
 from api.graphql.mutations.projects import ProjectMutation
 from api.graphql.mutations.services import ServiceMutation
@@ -14,6 +15,7 @@ MUTATIONS = (
     EnvironmentMutation,
     ServiceMutation,
     DeploymentMutation,
+    HoldMutation,
     ConfigurationMutation,
     ChartMutation,
     DeliveryMutation,

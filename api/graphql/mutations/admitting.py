@@ -10,6 +10,7 @@ from api.graphql.given import or_none, plain
 from api.graphql.jobs import Job
 from api.threads import call
 from gitops.changes import Change
+from gitops.problems import invalid
 from jobs.admission import admit
 
 
@@ -40,6 +41,20 @@ class Validated(Change, Protocol):
     def validate(self) -> None:
         """Raise Refused(InvalidInput) with every field that is wrong."""
         ...
+
+
+class Overriding(Protocol):
+    """An input that may pass closed gates."""
+
+    override: bool | None
+    reason: str | None
+
+
+def override_of(asked: Overriding) -> bool:
+    """Whether closed gates are to be passed. Raises Refused(InvalidInput) without a reason."""
+    if asked.override and not (or_none(asked.reason) or "").strip():
+        raise invalid("reason", "An override needs a reason: say why this may pass.")
+    return bool(asked.override)
 
 
 async def admitted(info: Info, mutation: str, asked: Asked, change: Validated) -> Job:

@@ -5,7 +5,7 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.given import or_none
 from api.graphql.guards import mutation
-from api.graphql.mutations.admitting import AskedAt, admitted
+from api.graphql.mutations.admitting import AskedAt, admitted, override_of
 from api.graphql.problems import JobResult
 from gitops.operations.deployments import Deploy, Restart, ServiceImage
 from gitops.operations.promotions import Promote
@@ -29,13 +29,13 @@ class DeployInput(AskedAt):
     environment: str
     services: list[ServiceImageInput] = strawberry.field(description="One commit for all of them.")
     override: bool | None = strawberry.field(
-        default=False, description="Pass what would hold this back; nothing does yet."
+        default=False, description="Pass closed gates; for people, and it needs a reason."
     )
 
     def change(self) -> Deploy:
-        """As an operation."""
+        """As an operation. Raises Refused(InvalidInput)."""
         images = (ServiceImage(one.service, one.tag, or_none(one.digest)) for one in self.services)
-        return Deploy(self.project, self.environment, tuple(images))
+        return Deploy(self.project, self.environment, tuple(images), override_of(self))
 
 
 @strawberry.input
@@ -50,16 +50,16 @@ class PromoteInput(AskedAt):
         default=strawberry.UNSET, description='Further keys of the services that travel, e.g. ["resources"].'
     )
     plan_token: str | None = strawberry.UNSET
-    override: bool | None = strawberry.field(default=False, description="Needs a reason.")
+    override: bool | None = strawberry.field(
+        default=False, description="Pass closed gates; for people, and it needs a reason."
+    )
 
     def change(self) -> Promote:
         """As an operation. Raises Refused(InvalidInput)."""
         if or_none(self.plan_token) is not None:
             raise invalid("planToken", "Plans are not part of this server yet: promote without planToken.")
-        if self.override and not or_none(self.reason):
-            raise invalid("reason", "An override needs a reason: say why this may pass.")
         names, include = or_none(self.services) or (), or_none(self.include) or ()
-        return Promote(self.project, self.from_, self.to, tuple(names), tuple(include))
+        return Promote(self.project, self.from_, self.to, tuple(names), tuple(include), override_of(self))
 
 
 @strawberry.input
