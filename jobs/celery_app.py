@@ -9,12 +9,12 @@ import threading
 import uuid
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
-from celery import Celery, signals
+from celery import Celery, bootsteps, signals
 from celery.worker.request import Request
-from kombu.asynchronous import get_event_loop
+from kombu.asynchronous import get_event_loop, set_event_loop
 from kombu.exceptions import OperationalError
 
 from adapters.lifetime import die_with_parent
@@ -76,6 +76,16 @@ class NoticedRequest(Request):  # type: ignore[misc]
             raise ConnectionError("a delivery could not be acknowledged")
 
 
+class KeptLoop(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Names the event loop again at each connection: losing one resets the loop, and kombu then forgets it."""
+
+    requires: ClassVar = {"celery.worker.consumer.tasks:Tasks"}
+
+    def start(self, parent: Any) -> None:
+        """See celery.bootsteps.StartStopStep; the parent is the consumer."""
+        set_event_loop(parent.hub)
+
+
 def make_app(settings: Settings) -> Celery:
     """The app without its task: enough to ring."""
     app = Celery("lucity", broker=settings.redis, set_as_current=False)
@@ -109,6 +119,7 @@ def ring_bell(settings: Settings, leases: Leases) -> CeleryBell:
 def run_worker(settings: Settings) -> None:
     """A worker until it is told to stop: a pool that carries out queues, and a thread that sweeps."""
     app = make_app(settings)
+    app.steps["consumer"].add(KeptLoop)
     owner = f"{socket.gethostname()}:{os.getpid()}"
 
     @cache

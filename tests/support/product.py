@@ -1,5 +1,7 @@
 """A running `lucity up`, its clients and its repositories, for tests of what the whole of it promises."""
 
+import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -66,6 +68,13 @@ class Product:
         """End `up` by kill -9; returns when nothing that hung on it lives any more."""
         self.up.kill()
         self.up.wait("the end of all processes", lambda: not self.up.processes())
+
+    def restart_api(self) -> None:
+        """Kill the API; returns when the next one answers."""
+        dead = self.up.child("api")
+        os.kill(dead, signal.SIGKILL)
+        self.up.wait("another API", lambda: self.up.child("api") not in {0, dead})
+        self.asks.insist("{ viewer { name } }")
 
     def restart(self, **variables: str) -> None:
         """Start again with other settings, after an end."""

@@ -52,7 +52,9 @@ Subscribe = Callable[[Place, str], AbstractContextManager[Stream]]
 def over_websocket(place: Place, query: str) -> Iterator[Stream]:
     """Subscribe by graphql-transport-ws; leaving the block cuts the line."""
     address = f"{place.url.replace('http', 'ws', 1)}/graphql"
-    with connect(address, subprotocols=["graphql-transport-ws"], max_size=None) as socket:  # type: ignore[list-item]
+    protocols: Any = ["graphql-transport-ws"]
+    # Without a bound: a full queue would keep the end of the connection from being read.
+    with connect(address, subprotocols=protocols, max_size=None, max_queue=None) as socket:
 
         def receive() -> dict[str, Any]:
             message: dict[str, Any] = json.loads(socket.recv(WAIT_SECONDS))
