@@ -22,6 +22,8 @@ STATE = """{ project(name: "shop") { head { sha } environments { name }
     deployments(first: 100) { nodes { serviceName image { tag } current commit { sha } } } } }
   tokens { name kind } viewer { name } }"""
 
+API = {"environment": "development", "services": ["api"]}
+
 
 @pytest.fixture(scope="module")
 def lucity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
@@ -89,6 +91,24 @@ def test_a_valkey_killed_in_the_middle_loses_nothing_that_was_accepted(lucity: P
     ended = lucity.asks.ended(accepted)
     assert {job["state"] for job in ended.values()} == {"SUCCEEDED"}
     assert_agreement(lucity.repository("shop"), lucity.asks.admitted("shop"), lucity.up.report())
+
+
+def test_a_worker_whose_every_task_ended_while_valkey_was_away_hears_the_bell_again(lucity: Product) -> None:
+    """Twice, because reconnecting is when things are forgotten."""
+    if not lucity.repository("other").exists():
+        lucity.found("other")
+    lucity.kill()
+    lucity.restart(LUCITY_FAILPOINT="before_seal:sleep=2")
+    log = lucity.up.data / "logs" / "worker.log"
+    for _ in range(2):
+        held, unheard = lucity.reached(), log.read_text().count("Couldn't ack")
+        jobs = [lucity.asks.change("restart", project=name, **API) for name in ("shop", "other")]
+        lucity.up.wait("both pool processes to work", lambda: lucity.reached() >= held + 2)  # noqa: B023
+        lucity.up.process.send_signal(signal.SIGSTOP)
+        os.kill(lucity.up.child("valkey"), signal.SIGKILL)
+        lucity.up.wait("both to end", lambda: log.read_text().count("Couldn't ack") >= unheard + 2)  # noqa: B023
+        lucity.up.process.send_signal(signal.SIGCONT)
+        lucity.asks.succeeded(*jobs)
 
 
 def test_a_valkey_that_forgets_everything_at_rest_loses_nothing_that_landed(
