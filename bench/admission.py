@@ -7,15 +7,13 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from itertools import count
 from urllib.parse import urlsplit
 
-from bench import _support
+from bench import _reference, _support
 from tests.support.product import Product
 from tests.support.up import parent_of
 
@@ -27,7 +25,7 @@ QUERY = """mutation Deploy($input: DeployInput!) {
 
 def main() -> None:
     """Print the figures."""
-    with _support.lucity() as product, reference(product) as address:
+    with _support.lucity() as product, _reference.running(product) as address:
         product.found("shop")
         subjects = {
             "empty route, one read": post(address, "/read", dict),
@@ -75,21 +73,6 @@ def post(
         assert b"errors" not in text, text
 
     return ask
-
-
-@contextmanager
-def reference(product: Product) -> Iterator[str]:
-    """The reference over the same Valkey, in a process of its own."""
-    folder = product.up.data / "valkey"
-    redis = f"redis://:{(folder / 'password').read_text().strip()}@127.0.0.1:{(folder / 'port').read_text().strip()}/9"
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        command = [sys.executable, "-m", "bench._reference", redis, str(listener.fileno())]
-        process = subprocess.Popen(command, pass_fds=[listener.fileno()])
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            process.terminate()
-            process.wait()
 
 
 @contextmanager
