@@ -33,6 +33,7 @@ def run_api() -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
         ws_max_size=settings.body_bytes,
+        ws_per_message_deflate=False,
     )
     given = os.environ.pop(LISTEN_FD, None)
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(given))] if given else None)
