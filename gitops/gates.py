@@ -9,8 +9,9 @@ from gitops.changes import ActorKind, Context, Draft
 from gitops.holds import Hold, holds_of
 from gitops.layout import BASE_VALUES, environment_settings, environment_values
 from gitops.messages import OVERRIDE
+from gitops.pipelines import PIPELINE
 from gitops.problems import Gate, GateClosed, Refused, invalid
-from gitops.repository import SERVICES
+from gitops.repository import SERVICES, read_settings
 from gitops.times import rfc3339
 from gitops.tree import Tree, Writes
 from gitops.values import changes, merge
@@ -38,6 +39,17 @@ def hold_gates(tree: Tree, environment: str, writes: Writes, now: datetime) -> t
     everything = None in services
     stopping = [hold for hold in holds if hold.service is None or hold.service in services or everything]
     return tuple(_gate(hold, environment) for hold in stopping) if services else ()
+
+
+def pipeline_gate(tree: Tree, source: str, target: str) -> Gate:
+    """Open when the project's pipeline leads from one environment to the other."""
+    settings, problems = read_settings(tree)
+    ways = ", ".join(f"{one} → {other}" for one, other in settings.pipeline) or "none at all"
+    if problems:
+        ways = f"none that could be read, for {problems[0].message}"
+    if (source, target) in settings.pipeline:
+        return Gate(PIPELINE, open=True, message=f"the pipeline leads from {source} to {target}")
+    return Gate(PIPELINE, open=False, message=f"the pipeline has no way from {source} to {target}; it has {ways}")
 
 
 def passed(draft: Draft, context: Context) -> Draft:

@@ -22,6 +22,7 @@ from gitops.layout import (
     environment_values,
 )
 from gitops.names import EnvironmentName
+from gitops.pipelines import edges_of, pipeline_problems
 from gitops.problems import InvalidRepository, Refused
 from gitops.services import DeployedService, Service, deployed_services, image_of, services_of
 from gitops.times import parse_time
@@ -86,7 +87,7 @@ def read(tree: Tree) -> Repository:
     settings, trouble = read_settings(tree)
     environments = tuple(read_environment(tree, name) for name in environment_names(tree))
     own = (problem for environment in environments for problem in environment.problems)
-    every = dict.fromkeys((*problems, *trouble, *_strangers(tree), *own))
+    every = dict.fromkeys((*problems, *trouble, *_pipeline_problems(tree), *_strangers(tree), *own))
     return Repository(services, environments, settings, tuple(every))
 
 
@@ -115,7 +116,7 @@ def read_settings(tree: Tree) -> tuple[Settings, tuple[InvalidRepository, ...]]:
     if document is None:
         return Settings(), problems
     data = document.data
-    return Settings(data.get("deleting") is True, tuple(_edges(data.get("pipeline"))), data), problems
+    return Settings(data.get("deleting") is True, edges_of(data), data), problems
 
 
 def effective_values(tree: Tree, environment: str) -> dict[str, object]:
@@ -214,6 +215,11 @@ def _moment(
         return None, (InvalidRepository(f"{path}:{line}: expiresAt is no RFC 3339 time", path, line),)
 
 
+def _pipeline_problems(tree: Tree) -> Iterator[InvalidRepository]:
+    document, _ = _attempt(tree.read(PROJECT) or b"", PROJECT)
+    return pipeline_problems(document, PROJECT) if document else iter(())
+
+
 def _strangers(tree: Tree) -> Iterator[InvalidRepository]:
     for name in tree.folder(ENVIRONMENTS):
         path = f"{ENVIRONMENTS}/{name}"
@@ -227,13 +233,6 @@ def _well_named(name: str) -> bool:
     except Refused:
         return False
     return name == EnvironmentName(name)
-
-
-def _edges(pipeline: object) -> Iterator[tuple[str, str]]:
-    for edge in pipeline if isinstance(pipeline, list) else ():
-        source, goal = (edge.get("from"), edge.get("to")) if isinstance(edge, dict) else (None, None)
-        if isinstance(source, str) and isinstance(goal, str):
-            yield source, goal
 
 
 def _text(data: bytes | None) -> str | None:

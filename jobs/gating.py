@@ -3,27 +3,29 @@
 The commit point judges again; a change that cannot be carried out for any other reason is left to it.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from adapters.records import JobRecord
 from adapters.wiring import Ports
 from gitops import gates, repository
 from gitops.changes import Actor, Change, Context, JobKind
-from gitops.problems import GateClosed, Refused
+from gitops.pipelines import PIPELINE
+from gitops.problems import Gate, GateClosed, Refused
 from jobs import heads
 
 _GATED = {JobKind.DEPLOY, JobKind.PROMOTE}
 
 
 def judge_gates(ports: Ports, actor: Actor, change: Change, reason: str | None) -> None:
-    """Raise Refused(GateClosed) for a gate that stays closed, InvalidInput for an override without a reason."""
+    """Raise Refused(GateClosed) for gates of which one stays closed, InvalidInput for an override without a reason."""
     if change.KIND not in _GATED:
         return
     head = heads.current(ports, change.project)
     if head.sha is None or head.stale:
         return
     tree = ports.repositories.snapshot(change.project, head.sha)
-    if not repository.read_environment(tree, change.environments[0]).holds:
+    if change.KIND is JobKind.DEPLOY and not repository.read_environment(tree, change.environments[0]).holds:
         return
     context = Context(datetime.now(UTC), head.sha, actor, ports.charts, reason)
     try:
@@ -34,10 +36,13 @@ def judge_gates(ports: Ports, actor: Actor, change: Change, reason: str | None) 
         gates.passed(draft, context)
     except Refused as refused:
         ahead = ports.ledger.unfinished([change.project]).get(change.project, ())
-        if not isinstance(refused.problem, GateClosed) or not any(_may_open(job, change) for job in ahead):
+        problem = refused.problem
+        if not isinstance(problem, GateClosed) or not all(_may_open(ahead, gate, change) for gate in problem.gates):
             raise
 
 
-def _may_open(job: JobRecord, change: Change) -> bool:
-    """Whether another job could release the hold, or leave nothing to do; without environments it is about base."""
-    return not job.environments or bool({*job.environments} & {*change.environments})
+def _may_open(ahead: Iterable[JobRecord], gate: Gate, change: Change) -> bool:
+    """Whether other jobs could change the pipeline, release the hold, or leave nothing to do for what is held."""
+    if gate.name == PIPELINE:
+        return any(job.kind in {JobKind.PROJECT_UPDATE, JobKind.REVERT} for job in ahead)
+    return any(not job.environments or {*job.environments} & {*change.environments} for job in ahead)

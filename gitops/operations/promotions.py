@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from gitops.changes import Context, Draft, JobKind, Ref
 from gitops.commits import Image
-from gitops.gates import hold_gates
-from gitops.layout import BASE_VALUES, environment_folder, environment_values
+from gitops.gates import hold_gates, pipeline_gate
+from gitops.layout import BASE_VALUES, PROJECT, environment_folder, environment_values
 from gitops.messages import FROM_COMMIT
 from gitops.operations.checks import (
     Checks,
@@ -65,7 +65,7 @@ class Promote:
     @property
     def paths(self) -> tuple[str, ...]:
         """See Change."""
-        return (environment_folder(self.target), environment_folder(self.source), BASE_VALUES)
+        return (environment_folder(self.target), environment_folder(self.source), BASE_VALUES, PROJECT)
 
     def validate(self) -> None:
         """Raise Refused(InvalidInput) with every field that is wrong."""
@@ -105,7 +105,7 @@ class Promote:
         subject = Subject(Action.PROMOTE, self.target, images=named(news), origin=self.source)
         writes = changed(tree, {path: edited})
         draft = image_draft(subject, news, writes, (FROM_COMMIT, context.head))
-        gates = hold_gates(tree, self.target, writes, context.now)
+        gates = pipeline_gate(tree, self.source, self.target), *hold_gates(tree, self.target, writes, context.now)
         return replace(draft, gates=gates, override=self.override)
 
     def _asked(self, source: Values, services: Values) -> dict[str, Image]:

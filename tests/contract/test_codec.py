@@ -16,6 +16,8 @@ from gitops.problems import (
     Conflict,
     ConflictCode,
     FieldError,
+    Gate,
+    GateClosed,
     InvalidInput,
     InvalidRepository,
     JobFailure,
@@ -40,6 +42,9 @@ PROBLEMS: tuple[Problem, ...] = (
     RateLimited("m", 1.5),
     RenderFailed("m", "staging"),
     JobFailure("m", "commit"),
+    GateClosed(
+        "m", (Gate("hold", open=False, message="g", next_open_at=AT), Gate("pipeline", open=True, message="")), AT
+    ),
 )
 JOB = JobRecord(
     id="job_1",
@@ -152,12 +157,14 @@ CHANGES_MADE: tuple[Change, ...] = (
         "shop", "staging", (operations.ServiceImage("api", "1234567"), operations.ServiceImage("web", "no"))
     ),
     operations.Restart("shop", "staging", ("api",)),
-    operations.Promote("shop", "development", "staging", ("api", "web")),
+    operations.Promote("shop", "development", "staging", ("api", "web"), ("resources",), override=True),
     operations.Scale("shop", "staging", "api", 3),
     operations.SetVariables("shop", "staging", None, (operations.VariableSetting("A", "it's\n{{ }} $ ✓"),), ("B",)),
     operations.SetValues("shop", None, (operations.ValueSetting("x.y", {"b": [1, 1.5, None, True, "no"], "a": {}}),)),
     operations.UpgradeChart("shop", "0.2.0"),
     operations.SyncEnvironment("shop", "staging"),
+    operations.SetHold("shop", "staging", ("api",), 60),
+    operations.ReleaseHold("shop", "staging"),
 )
 
 

@@ -31,6 +31,8 @@ EVERY_CHANGE = {
     'setValues(input: {project: "shop", environment: "staging", set: [{key: "services.api.port", value: 81}]})': (
         "CONFIG"
     ),
+    'hold(input: {project: "shop", environment: "staging", services: ["api"], reason: "audit"})': "HOLD",
+    'releaseHold(input: {project: "shop", environment: "staging"})': "RELEASE_HOLD",
     'upgradeChart(input: {project: "shop"})': "CHART",
     'removeService(input: {project: "shop", name: "web"})': "SERVICE_REMOVE",
     'createEnvironment(input: {project: "shop", name: "pr-1", from: "development", ephemeral: true})': (

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gitops.changes import Actor, Change, Context
+from gitops.gates import passed
 from gitops.messages import parse, render
 from gitops.operations import (
     AddService,
@@ -64,6 +65,7 @@ CASES: dict[str, Change] = {
     "deploy-preview": Deploy("shop", "pr-7", (ServiceImage("api", "12e4567"),)),
     "promote": Promote("shop", "development", "staging"),
     "promote-with-resources": Promote("shop", "development", "staging", ("api",), ("resources",)),
+    "promote-past-the-pipeline": Promote("shop", "development", "pr-7", ("web",), override=True),
     "restart": Restart("shop", "staging", ("web", "api")),
     "scale": Scale("shop", "staging", "api", 3),
     "set-variables": SetVariables(
@@ -78,7 +80,7 @@ CASES: dict[str, Change] = {
     "upgrade-chart": UpgradeChart("shop"),
     "hold-services": SetHold("shop", "staging", ("web", "api"), 3600),
     "hold-environment": SetHold("shop", "pr-7"),
-    "release-service": ReleaseHold("shop", "development", ("api",)),
+    "release-service": ReleaseHold("shop", "development", ("web",)),
     "release-environment": ReleaseHold("shop", "development"),
 }
 
@@ -91,7 +93,7 @@ BEFORE = Files(folder(GOLDEN / "before"))
 
 
 def outcome(name: str) -> dict[str, bytes]:
-    draft = CASES[name].apply(Files({}) if name == "create-project" else BEFORE, CONTEXT)
+    draft = passed(CASES[name].apply(Files({}) if name == "create-project" else BEFORE, CONTEXT), CONTEXT)
     files = {path: data for path, data in draft.writes.items() if data is not None}
     removed = sorted(path for path, data in draft.writes.items() if data is None)
     message = render(draft.subject, draft.body, draft.trailers)

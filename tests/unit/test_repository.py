@@ -35,7 +35,7 @@ lucity-app:
 """
 GOOD = {
     "base/values.yaml": BASE,
-    "project.yaml": b"pipeline: [{from: dev, to: staging}, nonsense]\n",
+    "project.yaml": b"pipeline: [{from: dev, to: staging}]\n",
     "environments/staging/values.yaml": STAGING,
     "environments/staging/environment.yaml": b"ephemeral: false\n",
     "environments/pr-1/values.yaml": b"# nothing yet\n",
@@ -92,6 +92,29 @@ def test_a_good_repository_has_no_problems_and_knows_its_pipeline() -> None:
     repository = read(Files(GOOD))
     assert repository.problems == ()
     assert repository.settings.pipeline == (("dev", "staging"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\npipeline: dev\n", "must be a list"),
+        ("a: 1\npipeline: [{from: dev, to: staging}, nonsense]\n", "must be a list"),
+        ("a: 1\npipeline: [{from: dev, to: 1}]\n", "must be a list"),
+        ("a: 1\npipeline: [{from: a, to: b}, {from: b, to: c}, {from: c, to: a}]\n", "b → c → a"),
+        ("a: 1\npipeline: [{from: a, to: a}]\n", "in a circle: a → a"),
+    ],
+)
+def test_a_pipeline_is_pairs_that_lead_nowhere_in_a_circle(text: str, said: str) -> None:
+    (problem,) = read(with_file("project.yaml", text.encode())).problems
+    assert (problem.path, problem.line) == ("project.yaml", 2)
+    assert said in problem.message
+
+
+def test_a_pipeline_may_branch_and_join() -> None:
+    edges = (("a", "b"), ("a", "c"), ("b", "d"), ("c", "d"))
+    text = "".join(f"- {{from: {source}, to: {goal}}}\n" for source, goal in edges)
+    repository = read(with_file("project.yaml", f"pipeline:\n{text}".encode()))
+    assert (repository.problems, repository.settings.pipeline) == ((), edges)
 
 
 def test_a_broken_environment_stops_itself_only() -> None:

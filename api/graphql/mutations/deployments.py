@@ -40,7 +40,7 @@ class DeployInput(AskedAt):
 
 @strawberry.input
 class PromoteInput(AskedAt):
-    """See gitops.operations.deployments."""
+    """See gitops.operations.promotions."""
 
     project: str
     from_: str = strawberry.field(name="from")
