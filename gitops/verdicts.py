@@ -216,6 +216,9 @@ def _when_healthy(
     missing = [image.reference for image in facts.images if not _runs(image, observation.images)]
     if missing:
         return _rollout(RolloutPhase.ROLLING_OUT, f"Waiting for {missing[0]} to run.", own)
+    operation = observation.operation if facts.in_operation else None
+    if operation and operation.finished_at and facts.compared_at and facts.compared_at < operation.finished_at:
+        return _rollout(RolloutPhase.ROLLING_OUT, "Synced; waiting for the delivery to look at what came of it.", own)
     if not stable:
         return _rollout(RolloutPhase.ROLLING_OUT, "It is healthy; waiting for it to stay so.", own)
     return _rollout(RolloutPhase.DEPLOYED, None, own)
