@@ -42,8 +42,10 @@ class Transport:
         )
 
     def push(self, project: str, mirror: Path, old: str, new: str) -> Finished:
-        """Move the host's main from `old` ('' for not there) to `new`, or not at all."""
-        url, environment = self.host.remote(project)
+        """Move the host's main from `old` ('' for not there) to `new`, or not at all. Raises Unreachable and Refused
+        when the host does not say where to push.
+        """
+        url, environment = self.host.target(project)
         lease = f"--force-with-lease={MAIN}:{old}"
         return run(
             [

@@ -6,21 +6,17 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pygit2
 
+from adapters.bundles import keep_bundle
 from adapters.durable import sync_folder
-from adapters.git_process import Finished, run
-from adapters.ports import Unreachable
 
 SETTINGS = "settings"
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 _SHA = re.compile(r"[0-9a-f]{40}")
 _MAIN = "refs/heads/main"
-_BUNDLE_SECONDS = 900.0
 _STALE_SECONDS = 60.0
 _CONFIGURATION: Mapping[str, str | bool] = {
     "receive.denyNonFastForwards": True,
@@ -90,38 +86,13 @@ class LocalGitHost:
         _remove_stale_locks(path)
         return str(path), {}
 
+    def target(self, project: str) -> tuple[str, Mapping[str, str]]:
+        """See GitHost.target: the same path."""
+        return self.remote(project)
+
     def _bundle(self, project: str, repository: Path) -> None:
-        if list(pygit2.Repository(str(repository)).references):
-            self._archive.mkdir(mode=0o700, parents=True, exist_ok=True)
-            at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-            temporary = self._archive / f".{project}-{at}"
-            _checked(_git(repository, "bundle", "create", "--quiet", str(temporary), "--all"))
-            self._verify(repository, temporary)
-            temporary.rename(self._archive / f"{project}-{at}.bundle")
-            sync_folder(self._archive)
+        keep_bundle(repository, self._archive, project)
         shutil.rmtree(repository)
-
-    def _verify(self, repository: Path, bundle: Path) -> None:
-        _checked(_git(repository, "bundle", "verify", "--quiet", str(bundle)))
-        with TemporaryDirectory(dir=self._archive, prefix=".verify-") as folder:
-            # `bundle verify` reads the header only.
-            _checked(_git(None, "clone", "--quiet", "--mirror", "--template=", "--", str(bundle), folder))
-            if _references(Path(folder)) != _references(repository):
-                raise Unreachable("git", f"a repository could not be archived, it is kept at {repository}")
-
-
-def _references(repository: Path) -> dict[str, str]:
-    opened = pygit2.Repository(str(repository))
-    return {name: str(opened.references[name].resolve().target) for name in opened.references}
-
-
-def _git(repository: Path | None, *arguments: str) -> Finished:
-    return run(arguments, repository=repository, timeout_seconds=_BUNDLE_SECONDS)
-
-
-def _checked(finished: Finished) -> None:
-    if not finished.succeeded:
-        raise Unreachable("git", f"a repository could not be archived, it is kept: {finished.stderr.strip()}")
 
 
 def _remove_stale_locks(repository: Path) -> None:

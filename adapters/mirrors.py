@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pygit2
@@ -22,7 +23,7 @@ from adapters.ports import GitHost, MissingCommit, Unreachable
 from adapters.records import NewCommit, PushResult, PushState
 from adapters.signing import Signatures, Signer
 from gitops.commits import GitCommit, Person
-from gitops.problems import NotFound, Refused
+from gitops.problems import NotFound, PermissionDenied, Refused
 
 LUCITY = Person("Lucity", "lucity@localhost")
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
@@ -86,11 +87,18 @@ class Mirrors:
 
     def push(self, project: str, old: str, new: str) -> PushResult:
         """See Repositories.push."""
-        finished = self._transport.push(project, self._path(project), old, new)
-        result = classify_push(finished, project)
+        try:
+            result = classify_push(self._transport.push(project, self._path(project), old, new), project)
+        except Refused as refusal:
+            return PushResult(PushState.DENIED, str(refusal), refusal.problem)
+        except Unreachable as outage:
+            return PushResult(PushState.AMBIGUOUS, str(outage))
         if result.state is PushState.ACCEPTED:
             self._advance(project, old, new)
             self._tend(project)
+        # A host may deny what it does not have in the same words as what it does not allow.
+        if isinstance(result.problem, PermissionDenied) and self._is_missing(project):
+            return replace(result, problem=_missing(project).problem)
         return result
 
     def log(self, project: str, old: str | None, new: str) -> Sequence[GitCommit] | None:
@@ -150,7 +158,7 @@ class Mirrors:
             return head
         path = self._path(project)
         # No mirror is made for a name that nobody has heard of.
-        if not path.exists() and classify_fetch(self._transport.look(project)) is FetchState.MISSING:
+        if not path.exists() and self._is_missing(project):
             raise _missing(project)
         try:
             with self._lock(project):
@@ -163,6 +171,9 @@ class Mirrors:
                 return self._settle(project, finished)
         except TimeoutError as error:
             raise Unreachable("git", str(error)) from error
+
+    def _is_missing(self, project: str) -> bool:
+        return classify_fetch(self._transport.look(project)) is FetchState.MISSING
 
     def _is_at_fault(self, project: str, finished: Finished) -> bool:
         # When the host answers somebody who needs no mirror, it is the mirror that is broken.

@@ -1,10 +1,13 @@
 """Every setting, typed, from environment variables `LUCITY_*`; the docstring under each is its documentation."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_SOFTSERVE = ("softserve_ssh_url", "softserve_http_url", "softserve_admin_key_file")
 
 
 class Settings(BaseSettings):
@@ -24,8 +27,14 @@ class Settings(BaseSettings):
     """A Redis or Valkey, as redis://:PASSWORD@HOST:PORT/DB. None: `lucity up` starts a private one."""
     redis_url_file: Path | None = None
     """A file that holds what LUCITY_REDIS_URL would, when that is not set."""
-    git_host: Literal["local"] = "local"
-    """Where GitOps repositories live."""
+    git_host: Literal["local", "softserve"] = "local"
+    """Where GitOps repositories live: in the data folder, or on a Soft-serve."""
+    softserve_ssh_url: str | None = None
+    """Where Soft-serve is administered, as ssh://HOST:PORT."""
+    softserve_http_url: str | None = None
+    """Where Soft-serve serves Git, as http://HOST:PORT or https://HOST."""
+    softserve_admin_key_file: Path | None = None
+    """OpenSSH private key, without a passphrase, of an administrator of Soft-serve (SOFT_SERVE_INITIAL_ADMIN_KEYS)."""
     delivery: Literal["local"] = "local"
     """What brings Git to the cluster."""
     token_key_file: Path | None = None
@@ -108,6 +117,20 @@ class Settings(BaseSettings):
         except OSError as error:
             raise ValueError(f"LUCITY_REDIS_URL_FILE cannot be read: {path}: {error.strerror}") from None
 
+    @model_validator(mode="after")
+    def _judge_git_host(self) -> Self:
+        given = {name: getattr(self, name) for name in _SOFTSERVE}
+        chosen = self.git_host == "softserve"
+        wrong = [f"LUCITY_{name.upper()}" for name, value in given.items() if (value is None) == chosen]
+        if wrong and chosen:
+            raise ValueError(f"LUCITY_GIT_HOST is softserve, so {_listed(wrong)} must be set too")
+        if wrong:
+            raise ValueError(f"{_listed(wrong)} must not be set unless LUCITY_GIT_HOST is softserve (it is local)")
+        for name, schemes in (("softserve_ssh_url", {"ssh"}), ("softserve_http_url", {"http", "https"})):
+            if chosen and not _is_address(given[name], schemes):
+                raise ValueError(f"LUCITY_{name.upper()} is no address like {' or '.join(sorted(schemes))}://HOST:PORT")
+        return self
+
     @property
     def redis(self) -> str:
         """The Redis URL; a missing one is a mistake of the caller's."""
@@ -120,3 +143,19 @@ class Settings(BaseSettings):
     def origin(self) -> str:
         """The origin under which users reach the API."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def _is_address(url: str, schemes: set[str]) -> bool:
+    """Whether it is scheme://host[:port] without user, path, query or fragment; a slash may end it."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    bare = not (parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"))
+    host = parts.hostname or ""
+    return parts.scheme in schemes and bare and bool(host) and not host.startswith("-") and port != 0

@@ -11,11 +11,14 @@ import zlib
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from adapters.git_process import clean_environment, die_with_parent, executable, signal_group
 from adapters.ports import Unreachable
+from gitops.problems import NotFound, Refused
 
 BODY_BYTES = 512 * 1024 * 1024
 """Size of a request's body at most, inflated."""
@@ -53,11 +56,49 @@ def result_type(service: str) -> str:
     return f"application/x-{Service(service)}-result"
 
 
+class ServedRepository(Protocol):
+    """One repository as a user's git sees it. Both raise Unreachable before the first chunk when there is no answer."""
+
+    def advertise(self, service: Service, protocol: str | None) -> AsyncGenerator[bytes, None]:
+        """See advertise below."""
+        ...
+
+    def serve(
+        self, service: Service, body: AsyncIterator[bytes], *, gzip: bool, protocol: str | None
+    ) -> AsyncGenerator[bytes, None]:
+        """See serve below."""
+        ...
+
+
+@dataclass(frozen=True)
+class BareRepository:
+    """A folder here."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, path: Path, project: str) -> "BareRepository":
+        """The repository of a project. Raises Refused(NotFound)."""
+        if not path.is_dir():
+            raise Refused(NotFound(f"There is no project {project}", "project", project))
+        return cls(path)
+
+    def advertise(self, service: Service, protocol: str | None) -> AsyncGenerator[bytes, None]:
+        """See advertise below."""
+        return advertise(self.path, service, protocol)
+
+    def serve(
+        self, service: Service, body: AsyncIterator[bytes], *, gzip: bool, protocol: str | None
+    ) -> AsyncGenerator[bytes, None]:
+        """See serve below."""
+        return serve(self.path, service, body, gzip=gzip, protocol=protocol)
+
+
 async def advertise(repository: Path, service: str, protocol: str | None) -> AsyncGenerator[bytes, None]:
     """The answer to `GET …/info/refs?service=<service>`; `protocol` is the Git-Protocol header. ValueError for another
     service. Raises Unreachable before the first chunk when git cannot read the repository.
     """
-    version = _version(service, protocol)
+    version = version_of(service, protocol)
     started = False
     async with aclosing(_exchange(repository, service, ["--advertise-refs"], None, version)) as answer:
         async for chunk in answer:
@@ -82,13 +123,19 @@ async def serve(
     `body` failing, ends git with all its children, and what git had not yet decided does not happen. Raises
     BodyTooLarge, and ValueError for a body that is not gzip as it claims, before the first chunk.
     """
-    read = _bounded(_inflate(body, body_bytes) if gzip else body, body_bytes)
-    async with aclosing(_exchange(repository, service, [], read, _version(service, protocol))) as answer:
+    read = read_body(body, gzip=gzip, limit=body_bytes)
+    async with aclosing(_exchange(repository, service, [], read, version_of(service, protocol))) as answer:
         async for chunk in answer:
             yield chunk
 
 
-def _version(service: str, protocol: str | None) -> str | None:
+def read_body(body: AsyncIterator[bytes], *, gzip: bool, limit: int = BODY_BYTES) -> AsyncIterator[bytes]:
+    """A request's body, inflated. Raises BodyTooLarge, and ValueError for what is not gzip as it claims."""
+    return _bounded(_inflate(body, limit) if gzip else body, limit)
+
+
+def version_of(service: str, protocol: str | None) -> str | None:
+    """What the Git-Protocol header asks for; None for what means nothing here."""
     # Pushing has no version 2: clients that ask for it mean 0.
     asked = protocol is not None and _PROTOCOL.fullmatch(protocol) is not None
     return protocol if asked and Service(service) is Service.UPLOAD_PACK else None

@@ -37,9 +37,14 @@ from adapters.redis_client import connect
 from adapters.secrets import FileSecrets
 from adapters.settings import Settings
 from adapters.signing import Signatures, Signer
+from adapters.smart_http import BareRepository, ServedRepository, Service
+from adapters.softserve import SoftServeGitHost
+from adapters.softserve_accounts import Accounts
+from adapters.softserve_ssh import Ssh
 from adapters.statuses import RedisStatuses
 from adapters.token_uses import TokenUses
 from adapters.tokens import Tokens, load_or_create_key
+from adapters.upstream import Upstream
 from gitops.commits import Person
 
 
@@ -51,6 +56,7 @@ class Ports:
     charts: Mapping[str, Mapping[str, bytes]]
     githost: GitHost
     repositories: Repositories
+    serve: Callable[[str, Service], ServedRepository]
     history: History
     renderer: Renderer
     ledger: Ledger
@@ -70,8 +76,16 @@ class Ports:
 class Git:
     """The part that works on a data folder alone, without Redis."""
 
-    host: LocalGitHost
+    host: LocalGitHost | SoftServeGitHost
     mirrors: Mirrors
+
+    def serve(self, project: str, service: Service) -> ServedRepository:
+        """A project's repository for a user's git. Raises Refused(NotFound) and Unreachable."""
+        match self.host:
+            case SoftServeGitHost():
+                return Upstream(*self.host.request(project, push=service is Service.RECEIVE_PACK))
+            case LocalGitHost():
+                return BareRepository.of(self.host.path(project), project)
 
     def tokens(self, settings: Settings, redis: Redis | None = None) -> Tokens:
         """Tokens by the key of this folder."""
@@ -82,7 +96,7 @@ class Git:
 
 def build_git(settings: Settings) -> Git:
     """The Git host and our mirrors of it, with the key that signs commits."""
-    host = LocalGitHost(settings.data / "git", settings.data / "archive")
+    host = _githost(settings)
     signers = allowed_signers(settings)
     signer = Signer.load_or_create(
         settings.signing_key_file or settings.data / "keys" / "signing", settings.committer_email, signers
@@ -97,6 +111,21 @@ def build_git(settings: Settings) -> Git:
         push_timeout_seconds=settings.push_timeout_seconds,
     )
     return Git(host, mirrors)
+
+
+def _githost(settings: Settings) -> LocalGitHost | SoftServeGitHost:
+    archive = settings.data / "archive"
+    ssh_url, http_url, key = settings.softserve_ssh_url, settings.softserve_http_url, settings.softserve_admin_key_file
+    if ssh_url is None or http_url is None or key is None:
+        return LocalGitHost(settings.data / "git", archive)
+    folder = settings.data / "softserve"
+    ssh = Ssh.to(ssh_url, folder / "known_hosts")
+    return SoftServeGitHost(Accounts(ssh, http_url, key, folder, build_secrets(settings)), http_url, archive)
+
+
+def build_secrets(settings: Settings) -> Secrets:
+    """Where small secrets are kept."""
+    return FileSecrets(settings.data / "secrets")
 
 
 def allowed_signers(settings: Settings) -> Path:
@@ -115,6 +144,7 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
         charts=carried_charts(),
         githost=git.host,
         repositories=git.mirrors,
+        serve=git.serve,
         history=SqliteHistory(settings.data / "history", git.mirrors),
         renderer=renderer,
         ledger=RedisLedger(redis, settings),
@@ -123,7 +153,7 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
         statuses=RedisStatuses(redis, settings),
         leases=leases,
         delivery=LocalDelivery(settings.data / "delivery", git.mirrors, renderer),
-        secrets=FileSecrets(settings.data / "secrets"),
+        secrets=build_secrets(settings),
         tokens=git.tokens(settings, redis),
         bell=bell(settings, leases),
         failpoints=Failpoints.parse(settings.failpoint, settings.data / "failpoints", testing=settings.testing),

@@ -24,6 +24,7 @@ from adapters.ports import Unreachable
 from adapters.records import Event, EventKind, JobRecord
 from adapters.redis_client import connect
 from adapters.settings import Settings
+from adapters.smart_http import ServedRepository, Service
 from adapters.tokens import Tokens
 from adapters.wiring import Ports, allowed_signers
 from api.authentication import Authenticator
@@ -59,7 +60,7 @@ class Parts:
     context: Callable[[Actor], object]
     checks: Checks
     figures: Figures
-    repository: Callable[[str], Path]
+    repository: Callable[[str, Service], ServedRepository]
     notice: Callable[[str], object]
     bounds: Bounds = field(default_factory=Bounds)
 
@@ -80,7 +81,7 @@ def create_app(ports: Ports) -> Starlette:
             context=Contexts(ports, hub, checks).fresh,
             checks=checks,
             figures=Figures(hub, lambda: _unfinished(ports), Measures(client).read),
-            repository=lambda project: Path(ports.githost.remote(project)[0]),
+            repository=ports.serve,
             notice=lambda project: notice(ports, project),
             bounds=Bounds(settings.body_bytes, settings.subscriptions_per_connection),
         )
@@ -105,6 +106,7 @@ def assemble(parts: Parts) -> Starlette:
         Route(f"{repository}/info/refs", git.advertise),
         Route(f"{repository}/git-upload-pack", git.upload_pack, methods=["POST"]),
         Route(f"{repository}/git-receive-pack", git.receive_pack, methods=["POST"]),
+        Route(f"{repository}/pushed", git.pushed, methods=["POST"]),
         Route("/login", login.open),
         Route("/login", login.submit, methods=["POST"]),
         Route("/logout", login.leave, methods=["POST"]),

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from pathlib import Path
 
 import anyio
 import structlog
@@ -11,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from adapters import smart_http
 from adapters.ports import Unreachable
-from adapters.smart_http import BodyTooLarge, Service
+from adapters.smart_http import BodyTooLarge, ServedRepository, Service
 from api.authentication import Authenticator, password_of, token_of
 from api.threads import call
 from api.transport.errors import RequestRefused, internal
@@ -21,18 +20,21 @@ from gitops.problems import PermissionDenied, Refused
 
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="lucity", charset="UTF-8"'}
 
-Served = Callable[[Path, str], Awaitable[Response]]
+Answer = Callable[[ServedRepository, str], Awaitable[Response]]
 """Answers for a repository and its project."""
 
 
 class GitEndpoint:
-    """`where` answers a project's bare repository; `notice` is told of each push that ended."""
+    """`find` answers a project's repository, for fetching or for pushing; `notice` is told of each push that ended."""
 
     def __init__(
-        self, authenticator: Authenticator, where: Callable[[str], Path], notice: Callable[[str], object]
+        self,
+        authenticator: Authenticator,
+        find: Callable[[str, Service], ServedRepository],
+        notice: Callable[[str], object],
     ) -> None:
         self._authenticator = authenticator
-        self._where = where
+        self._find = find
         self._notice = notice
 
     async def advertise(self, request: Request) -> Response:
@@ -41,8 +43,8 @@ class GitEndpoint:
         if asked not in set(Service):
             return _text("Git's smart HTTP protocol only: upgrade git", 403)
 
-        async def serve(repository: Path, _project: str) -> Response:
-            chunks = smart_http.advertise(repository, asked, request.headers.get("git-protocol"))
+        async def serve(repository: ServedRepository, _project: str) -> Response:
+            chunks = repository.advertise(Service(asked), request.headers.get("git-protocol"))
             return await _streamed(chunks, smart_http.advertisement_type(asked))
 
         return await self._answer(request, Service(asked), serve)
@@ -55,29 +57,35 @@ class GitEndpoint:
         """POST git-receive-pack: push."""
         return await self._serve(request, Service.RECEIVE_PACK)
 
+    async def pushed(self, request: Request) -> Response:
+        """POST pushed: a hook of the Git host says that the repository has moved."""
+
+        async def look(_repository: ServedRepository, project: str) -> Response:
+            await call(self._notice, project)
+            return Response(status_code=204)
+
+        return await self._answer(request, Service.UPLOAD_PACK, look)
+
     async def _serve(self, request: Request, service: Service) -> Response:
         if request.headers.get("content-type") != smart_http.request_type(service):
             return _text(f"Send Content-Type: {smart_http.request_type(service)}", 415)
 
-        async def serve(repository: Path, project: str) -> Response:
+        async def serve(repository: ServedRepository, project: str) -> Response:
             gzip = request.headers.get("content-encoding", "") == "gzip"
             protocol = request.headers.get("git-protocol")
-            chunks = smart_http.serve(repository, service, request.stream(), gzip=gzip, protocol=protocol)
+            chunks = repository.serve(service, request.stream(), gzip=gzip, protocol=protocol)
             noticed = self._noticed(chunks, project) if service is Service.RECEIVE_PACK else chunks
             return await _streamed(noticed, smart_http.result_type(service))
 
         return await self._answer(request, service, serve)
 
-    async def _answer(self, request: Request, service: Service, serve: Served) -> Response:
+    async def _answer(self, request: Request, service: Service, serve: Answer) -> Response:
         """Authenticate, authorize, find the repository; then serve. Whatever stops that is a line for git to show."""
         try:
             caller = await self._authenticator.caller(password_of(request) or token_of(request))
             project = ProjectName.parse(request.path_params["project"])
             authorize(caller.actor, CHANGE if service is Service.RECEIVE_PACK else READ, project)
-            repository = self._where(project)
-            if not repository.is_dir():
-                return _text(f"There is no project {project}", 404)
-            return await serve(repository, project)
+            return await serve(await call(self._find, project, service), project)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a line of it and no more
             return _failed(error)
 

@@ -74,7 +74,7 @@ def images(tags: dict[str, str]) -> Iterator[str]:
 
 def grow(site: Site, mirrors: Mirrors, chronicle: Chronicle, count: int) -> str:
     """Add commits on the host and bring them into the mirror; the head."""
-    repository, head = site.host.path(PROJECT), mirrors.head(PROJECT) or ""
+    repository, head = site.path(PROJECT), mirrors.head(PROJECT) or ""
     for start in range(0, count, SEGMENT):
         size = min(SEGMENT, count - start)
         stream = "".join(commands(chronicle, size - SIGNED, head)).encode()

@@ -31,7 +31,7 @@ def main() -> None:
             history = SqliteHistory(folder / f"history-{size}", mirrors)
             built = _support.seconds(lambda history=history, head=head: first_page(history, head))  # type: ignore[misc]
             print(f"  building the index {built:.2f} s, {built / size * 1e3:.2f} ms a commit", flush=True)
-            pages(history, head, site.host.path(PROJECT), size)
+            pages(history, head, site.path(PROJECT), size)
             grown(history, mirrors, chronicle, head)
 
 

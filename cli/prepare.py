@@ -6,6 +6,7 @@ import click
 
 from cli import valkey
 from cli.configuration import read_settings
+from cli.githost import meet
 from cli.tokens import admin_login
 from cli.valkey import write_private
 
@@ -19,4 +20,5 @@ def prepare_folder(data: Path, redis_host: str) -> None:
     password = valkey.keep_password(folder)
     valkey.configure(folder, "* -::*", REDIS_PORT, password)
     write_private(settings.data / "redis-url", f"redis://:{password}@{redis_host}:{REDIS_PORT}/0\n")
+    meet(settings, wait=True)
     click.echo(f"GraphiQL, as soon as everything is healthy: {admin_login(settings, settings.origin)}")

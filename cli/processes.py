@@ -70,4 +70,8 @@ def begin() -> Settings:
     from adapters.logging import configure_logging  # noqa: PLC0415 - `lucity --help` stays fast
 
     configure_logging(settings)
+    if settings.git_host != "local" and not parent:
+        from cli.githost import meet  # noqa: PLC0415 - `lucity --help` stays fast
+
+        meet(settings, wait=False)
     return settings

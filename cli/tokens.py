@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.logins import make_login
+from adapters.ports import Unreachable
 from adapters.settings import Settings
 from adapters.tokens import TokenRejected, Tokens
 from adapters.wiring import build_git
@@ -21,8 +22,8 @@ def create_token(data: Path, name: str, email: str, kind: str) -> str:
     """Issue a token and answer its secret. Raises StartFailed when the name or the e-mail will not do."""
     try:
         return open_tokens(read_settings({"data": data})).issue(None, name, email, ActorKind(kind))[1]
-    except Refused as refused:
-        raise StartFailed(str(refused)) from None
+    except (Refused, Unreachable) as reason:
+        raise StartFailed(str(reason)) from None
 
 
 def open_tokens(settings: Settings) -> Tokens:

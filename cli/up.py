@@ -87,8 +87,10 @@ class Up:
         click.echo(f"Lucity starts in {self.settings.data}")
         if self.settings.redis_url is None:
             self._start_valkey()
-        from cli.tokens import admin_login  # noqa: PLC0415 - Git and more, which `--help` does not need
+        from cli.githost import meet  # noqa: PLC0415 - Git and more, which `--help` does not need
+        from cli.tokens import admin_login  # noqa: PLC0415
 
+        meet(self.settings, wait=True)
         self._login = admin_login(self.settings, self.settings.origin)
         click.echo("  starting API, worker and observer")
         for name in ("api", "worker", "observer"):

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.support.git import Clone, Site, git
-from tests.support.graphql_server import Server, serving
+from tests.support.graphql_server import Server, bare, serving
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def site(tmp_path: Path) -> Site:
 
 @pytest.fixture
 def server(site: Site, tmp_path: Path) -> Iterator[Server]:
-    with serving(tmp_path / "data", repository=site.host.path) as started:
+    with serving(tmp_path / "data", repository=bare(site.path)) as started:
         yield started
 
 

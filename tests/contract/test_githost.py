@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,13 +10,13 @@ import pytest
 
 from adapters.ports import GitHost, Unreachable
 from tests.support.git import Clone, Site, git
-
-HOSTS = ["local"]
+from tests.support.sites import HOSTS, made
 
 
 @pytest.fixture(params=HOSTS)
-def site(tmp_path: Path) -> Site:
-    return Site.make(tmp_path)
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    with made(request.param, tmp_path / "data folder") as site:
+        yield site
 
 
 @pytest.fixture
@@ -55,8 +56,11 @@ def test_creating_a_repository_again_changes_nothing(site: Site) -> None:
     assert site.host.heads(["myapp"]) == {"myapp": sha}
 
 
-def test_a_new_repository_begins_on_main(site: Site) -> None:
+def test_a_clone_begins_on_main(site: Site) -> None:
     site.host.create("myapp")
+    mine = site.clone("myapp", "mine")
+    mine.commit("first", {"a": "1"})
+    mine.push()
     assert git(site.clone("myapp").folder, "symbolic-ref", "HEAD") == "refs/heads/main"
 
 
@@ -81,18 +85,23 @@ def test_archiving_what_is_empty_or_gone_leaves_no_bundle(site: Site) -> None:
     site.host.archive("myapp")
     site.host.archive("myapp")
     assert list(site.host.projects()) == []
-    assert not (site.folder / "archive").exists()
+    assert list((site.folder / "archive").glob("*")) == []
 
 
+@pytest.mark.parametrize("site", ["local"], indirect=True)
 class TestLocal:
     """Bare repositories on our own disk."""
+
+    def test_a_new_repository_begins_on_main(self, site: Site) -> None:
+        site.host.create("myapp")
+        assert git(site.clone("myapp").folder, "symbolic-ref", "HEAD") == "refs/heads/main"
 
     def test_an_archive_that_was_interrupted_is_finished_by_the_next(self, site: Site) -> None:
         site.host.create("myapp")
         clone = site.clone("myapp")
         clone.commit("first", {"a": "1"})
         clone.push()
-        path = site.host.path("myapp")
+        path = site.path("myapp")
         path.rename(path.with_name(".leaving-myapp.git"))
         assert list(site.host.projects()) == []
         site.host.create("myapp")
@@ -107,7 +116,7 @@ class TestLocal:
         sha = clone.commit("first", {"a": "1"})
         clone.push()
         blob = git(clone.folder, "rev-parse", f"{sha}:a")
-        path = site.host.path("myapp")
+        path = site.path("myapp")
         (path / "objects" / blob[:2] / blob[2:]).unlink()
         with pytest.raises(Unreachable, match="kept"):
             site.host.archive("myapp")
@@ -119,7 +128,7 @@ class TestLocal:
         clone = site.clone("myapp")
         first = clone.commit("first", {"a": "1"})
         clone.push()
-        git(site.host.path("myapp"), "pack-refs", "--all")
+        git(site.path("myapp"), "pack-refs", "--all")
         assert site.host.heads(["myapp"]) == {"myapp": first}
         second = clone.commit("second", {"a": "2"})
         clone.push()
@@ -135,7 +144,7 @@ class TestLocal:
             for number in range(10):
                 known.append(clone.commit(f"{number}", {"a": str(number)}))
                 clone.push()
-                git(site.host.path("myapp"), "pack-refs", "--all")
+                git(site.path("myapp"), "pack-refs", "--all")
 
         with ThreadPoolExecutor(1) as pool:
             churning = pool.submit(churn)
@@ -148,7 +157,7 @@ class TestLocal:
     def test_threads_that_create_the_same_project_agree(self, site: Site) -> None:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(site.host.create, ["myapp"] * 16))
-        assert [path.name for path in site.host.path("myapp").parent.iterdir()] == ["myapp.git"]
+        assert [path.name for path in site.path("myapp").parent.iterdir()] == ["myapp.git"]
 
     def test_receiving_is_strict_and_durable(self, site: Site) -> None:
         site.host.create("myapp")
@@ -159,12 +168,12 @@ class TestLocal:
             "core.fsync": "all",
             "http.receivepack": "true",
         }
-        path = site.host.path("myapp")
+        path = site.path("myapp")
         assert {name: git(path, "config", name) for name in expected} == expected
 
     def test_a_lock_that_a_killed_push_left_stops_nobody_for_long(self, site: Site) -> None:
         site.host.create("myapp")
-        lock = site.host.path("myapp") / "refs" / "heads" / "main.lock"
+        lock = site.path("myapp") / "refs" / "heads" / "main.lock"
         lock.touch()
         site.host.remote("myapp")
         assert lock.exists(), "somebody may be pushing just now"

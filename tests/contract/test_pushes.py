@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -12,16 +13,17 @@ import pytest
 from adapters.mirrors import Mirrors
 from adapters.records import PushState
 from gitops.problems import NotFound
-from tests.support.git import Site, delay_pushes, git, install_hook, new_commit, refuse_pushes
+from tests.support.git import Site, git, new_commit
+from tests.support.sites import HOSTS, made
 from tests.support.waiting import wait_until
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
+@pytest.fixture(params=HOSTS)
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """A host with the project myapp, empty."""
-    site = Site.make(tmp_path)
-    site.host.create("myapp")
-    return site
+    with made(request.param, tmp_path / "data folder") as site:
+        site.host.create("myapp")
+        yield site
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ class TestPush:
         assert mirrors.push("myapp", root, sha).state is PushState.ACCEPTED
         assert site.host.heads(["myapp"]) == {"myapp": sha}
         assert mirrors.head("myapp") == sha
-        git(site.host.path("myapp"), "fsck", "--strict", "--no-dangling")
+        git(site.path("myapp"), "fsck", "--strict", "--no-dangling")
 
     def test_a_push_on_a_head_that_moved_is_rejected_and_loses_nothing(
         self, site: Site, mirrors: Mirrors, root: str
@@ -82,14 +84,14 @@ class TestPush:
         ]
 
     def test_a_hook_that_refuses_is_told_in_its_own_words(self, site: Site, mirrors: Mirrors, root: str) -> None:
-        refuse_pushes(site.host.path("myapp"), "not on a Friday\\n403 Forbidden")
+        site.install_hook("myapp", "pre-receive", "printf 'not on a Friday\\n403 Forbidden\\n' >&2; exit 1")
         sha = mirrors.commit("myapp", root, new_commit("x", {"a": b"1"}))
         result = mirrors.push("myapp", root, sha)
         assert (result.state, result.message) == (PushState.REFUSED, "not on a Friday\n403 Forbidden")
         assert mirrors.head("myapp") == root
 
     def test_an_update_hook_counts_as_one(self, site: Site, mirrors: Mirrors, root: str) -> None:
-        install_hook(site.host.path("myapp"), "update", "echo no >&2; exit 1")
+        site.install_hook("myapp", "update", "echo no >&2; exit 1")
         sha = mirrors.commit("myapp", root, new_commit("x", {"a": b"1"}))
         result = mirrors.push("myapp", root, sha)
         assert result.state is PushState.REFUSED
@@ -103,25 +105,27 @@ class TestPush:
         assert isinstance(result.problem, NotFound)
         assert list(site.host.projects()) == []
 
+    @pytest.mark.parametrize("site", ["local"], indirect=True)
     def test_a_push_without_an_answer_in_time_is_ambiguous_and_does_not_land_later(
         self, site: Site, mirrors: Mirrors, root: str
     ) -> None:
         started = site.folder / "started"
-        install_hook(site.host.path("myapp"), "pre-receive", f"touch {started}; trap '' TERM; sleep 600")
+        site.install_hook("myapp", "pre-receive", f"touch '{started}'; trap '' TERM; sleep 600")
         sha = mirrors.commit("myapp", root, new_commit("x", {"a": b"1"}))
         result = site.mirrors(timeout_seconds=2).push("myapp", root, sha)
         assert result.state is PushState.AMBIGUOUS
         assert started.exists()
-        wait_until(lambda: not _in(site.host.path("myapp")), "nothing works on the repository any more")
+        wait_until(lambda: not _in(site.path("myapp")), "nothing works on the repository any more")
         assert site.host.heads(["myapp"]) == {"myapp": root}
-        (site.host.path("myapp") / "hooks" / "pre-receive").unlink()
+        (site.path("myapp") / "hooks" / "pre-receive").unlink()
         assert mirrors.push("myapp", root, sha).state is PushState.ACCEPTED
 
+    @pytest.mark.parametrize("site", ["local"], indirect=True)
     def test_a_push_whose_answer_is_lost_is_ambiguous_and_looking_tells(
         self, site: Site, mirrors: Mirrors, root: str
     ) -> None:
         # The ref has moved when post-update runs; then the connection breaks.
-        install_hook(site.host.path("myapp"), "post-update", "kill -9 $PPID")
+        site.install_hook("myapp", "post-update", "kill -9 $PPID")
         sha = mirrors.commit("myapp", root, new_commit("x", {"a": b"1"}))
         assert mirrors.push("myapp", root, sha).state is PushState.AMBIGUOUS
         assert mirrors.head("myapp") == root
@@ -130,19 +134,20 @@ class TestPush:
     def test_pushing_again_what_landed_is_accepted(self, mirrors: Mirrors, root: str) -> None:
         assert mirrors.push("myapp", "", root).state is PushState.ACCEPTED
 
+    @pytest.mark.parametrize("site", ["local"], indirect=True)
     @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a push with its process")
     def test_the_push_of_a_killed_process_does_not_land_later(self, site: Site, mirrors: Mirrors, root: str) -> None:
-        delay_pushes(site.host.path("myapp"), 600)
+        site.install_hook("myapp", "pre-receive", "sleep 600")
         sha = mirrors.commit("myapp", root, new_commit("x", {"a": b"1"}))
         program = (
             "import sys; from pathlib import Path; from tests.support.git import Site\n"
             "Site.make(Path(sys.argv[1])).mirrors().push('myapp', sys.argv[2], sys.argv[3])"
         )
         pushing = subprocess.Popen([sys.executable, "-c", program, str(site.folder), root, sha])
-        wait_until(lambda: "sleep" in _in(site.host.path("myapp")), "the hook runs")
+        wait_until(lambda: "sleep" in _in(site.path("myapp")), "the hook runs")
         pushing.send_signal(signal.SIGKILL)
         pushing.wait()
-        wait_until(lambda: "git-receive-pack" not in _in(site.host.path("myapp")), "git has gone")
+        wait_until(lambda: "git-receive-pack" not in _in(site.path("myapp")), "git has gone")
         assert site.host.heads(["myapp"]) == {"myapp": root}
 
 

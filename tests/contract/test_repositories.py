@@ -1,6 +1,7 @@
 """What a mirror learns from its host: fetch, and the history that it then has."""
 
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,16 +13,17 @@ from adapters.records import PushState
 from gitops.commits import SignatureState
 from gitops.problems import NotFound, Refused
 from tests.support.git import Site, git, new_commit
+from tests.support.sites import HOSTS, made
 
 UNKNOWN = "1" * 40
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
+@pytest.fixture(params=HOSTS)
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """A host with the project myapp, empty."""
-    site = Site.make(tmp_path)
-    site.host.create("myapp")
-    return site
+    with made(request.param, tmp_path / "data folder") as site:
+        site.host.create("myapp")
+        yield site
 
 
 @pytest.fixture
@@ -113,7 +115,7 @@ class TestFetch:
         gone = clone.commit("gone", {"a": "1"})
         clone.push()
         assert mirrors.fetch("myapp") == gone
-        git(site.host.path("myapp"), "update-ref", "refs/heads/main", root)
+        git(site.path("myapp"), "update-ref", "refs/heads/main", root)
         assert mirrors.fetch("myapp") == root
         assert mirrors.log("myapp", gone, root) is None
 
@@ -181,7 +183,7 @@ class TestLog:
             check=True,
         )
         git(clone.folder, "reset", "--quiet", "--hard", sha.stdout.decode().strip())
-        git(site.host.path("myapp"), "fetch", "--quiet", str(clone.folder), "+HEAD:refs/heads/main")
+        git(site.path("myapp"), "fetch", "--quiet", str(clone.folder), "+HEAD:refs/heads/main")
         commit = mirrors.git_commit("myapp", mirrors.fetch("myapp") or "")
         assert commit.subject == "project(delete): myapp"
         assert commit.signature.state is SignatureState.INVALID

@@ -125,7 +125,7 @@ class TestSnapshot:
 
     def test_ids_are_those_of_git(self, site: Site, mirrors: Mirrors, root: str) -> None:
         tree = mirrors.snapshot("myapp", root)
-        bare = site.host.path("myapp")
+        bare = site.path("myapp")
         for path in ("", "base", "base/a"):
             assert tree.oid(path) == git(bare, "rev-parse", f"{root}:{path}")
         assert tree.oid("none") is None

@@ -12,6 +12,8 @@ from adapters.local_git import LocalGitHost
 from adapters.mirrors import Mirrors
 from adapters.records import NewCommit
 from adapters.signing import Signatures, Signer
+from adapters.softserve import SoftServeGitHost
+from tests.support.softserve import SoftServe
 
 ANN = {"GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "ann@example.org"}
 BY_HAND = {**ANN, "GIT_COMMITTER_NAME": "Ann", "GIT_COMMITTER_EMAIL": "ann@example.org"}
@@ -78,19 +80,35 @@ class Clone:
 
 @dataclass(frozen=True)
 class Site:
-    """A local host, its data folder, and mirrors of it."""
+    """A Git host, its data folder, and mirrors of it. `server` None: the local host."""
 
     folder: Path
-    host: LocalGitHost
+    host: LocalGitHost | SoftServeGitHost
     signer: Signer
     allowed_signers: Path
+    server: SoftServe | None = None
 
     @classmethod
-    def make(cls, folder: Path) -> "Site":
+    def make(cls, folder: Path, server: SoftServe | None = None) -> "Site":
         """Lay it out in an empty folder."""
         signer = Signer.load_or_create(folder / "keys" / "signing")
-        host = LocalGitHost(folder / "repositories", folder / "archive")
-        return cls(folder, host, signer, folder / "keys" / "allowed_signers")
+        local = LocalGitHost(folder / "repositories", folder / "archive")
+        host = server.host(folder) if server else local
+        return cls(folder, host, signer, folder / "keys" / "allowed_signers", server)
+
+    def path(self, project: str) -> Path:
+        """The bare repository of a project on the host's disk."""
+        if self.server:
+            return self.server.path(f"gitops/{project}")
+        assert isinstance(self.host, LocalGitHost)
+        return self.host.path(project)
+
+    def install_hook(self, project: str, name: str, script: str) -> None:
+        """Give the host's repository a hook; `script` is the body of a shell script."""
+        if self.server:
+            self.server.install_hook(f"gitops/{project}", name, script)
+        else:
+            install_hook(self.path(project), name, script)
 
     def mirrors(self, *, name: str = "mirrors", timeout_seconds: float = 30) -> Mirrors:
         """Mirrors as another process would open them; those of one name share a folder."""
@@ -105,7 +123,8 @@ class Site:
 
     def clone(self, project: str, name: str = "clone") -> Clone:
         """A user's clone of a project."""
-        return Clone.of(self.host.path(project), self.folder / name)
+        address = self.server.address(f"gitops/{project}") if self.server else self.path(project)
+        return Clone.of(address, self.folder / name)
 
 
 def install_hook(repository: Path, name: str, script: str) -> None:

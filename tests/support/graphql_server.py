@@ -17,6 +17,7 @@ from adapters.event_tail import Gap
 from adapters.ports import Unreachable
 from adapters.records import Event, EventKind, EventPage
 from adapters.settings import Settings
+from adapters.smart_http import BareRepository, ServedRepository, Service
 from api.app import Parts, assemble
 from api.events import Hub
 from api.health import Check
@@ -227,9 +228,17 @@ class Server:
         return {"Authorization": f"Bearer {self.token}"}
 
 
+Find = Callable[[str, Service], ServedRepository]
+
+
+def bare(path: Callable[[str], Path]) -> Find:
+    """Repositories in folders."""
+    return lambda project, _service: BareRepository.of(path(project), project)
+
+
 @contextmanager
 def serving(
-    data: Path, bounds: Bounds | None = None, repository: Callable[[str], Path] | None = None, **settings: int
+    data: Path, bounds: Bounds | None = None, repository: Find | None = None, **settings: int
 ) -> Iterator[Server]:
     """Run the API on a free port until the block ends."""
     world, log = World(), MemoryLog()
@@ -247,7 +256,7 @@ def serving(
         context=lambda actor: Context(actor, hub, counts),
         checks=lambda: [Check("git", "git", healthy=not (data / "down").exists(), message=None, latency_ms=0.1)],
         figures=Figures(hub, list, dict),
-        repository=repository or (lambda project: data / f"{project}.git"),
+        repository=repository or bare(lambda project: data / f"{project}.git"),
         notice=pushed.append,
         bounds=bounds or Bounds(),
     )

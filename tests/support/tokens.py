@@ -56,6 +56,9 @@ class Host:
     def remote(self, project: str) -> tuple[str, Mapping[str, str]]:
         return project, {}
 
+    def target(self, project: str) -> tuple[str, Mapping[str, str]]:
+        return project, {}
+
     def head(self, project: str) -> str | None:
         return str(self.mirror) if project and self.mirror else None
 

@@ -1,0 +1,54 @@
+"""What is kept of a deleted repository: a git bundle, proven to hold everything before the repository goes."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pygit2
+
+from adapters.durable import sync_folder
+from adapters.git_process import Finished, run
+from adapters.ports import Unreachable
+
+_SECONDS = 900.0
+
+
+def keep_bundle(repository: Path, archive: Path, project: str) -> None:
+    """Put a verified bundle of a bare repository into the archive folder; none of an empty one. Raises Unreachable
+    when it would be incomplete.
+    """
+    if not references(repository):
+        return
+    archive.mkdir(mode=0o700, parents=True, exist_ok=True)
+    at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    temporary = archive / f".{project}-{at}"
+    checked(_git(repository, "bundle", "create", "--quiet", str(temporary), "--all"))
+    _verify(repository, archive, temporary)
+    temporary.rename(archive / f"{project}-{at}.bundle")
+    sync_folder(archive)
+
+
+def references(repository: Path) -> dict[str, str]:
+    """Every reference of a repository and what it points to."""
+    opened = pygit2.Repository(str(repository))
+    return {name: str(opened.references[name].resolve().target) for name in opened.references}
+
+
+def checked(finished: Finished) -> Finished:
+    """The same, when git succeeded. Raises Unreachable."""
+    if not finished.succeeded:
+        raise Unreachable("git", f"a repository could not be archived, it is kept: {finished.stderr.strip()}")
+    return finished
+
+
+def _verify(repository: Path, archive: Path, bundle: Path) -> None:
+    checked(_git(repository, "bundle", "verify", "--quiet", str(bundle)))
+    with TemporaryDirectory(dir=archive, prefix=".verify-") as folder:
+        # `bundle verify` reads the header only.
+        checked(_git(None, "clone", "--quiet", "--mirror", "--template=", "--", str(bundle), folder))
+        if references(Path(folder)) != references(repository):
+            raise Unreachable("git", f"a repository could not be archived, it is kept at {repository}")
+
+
+def _git(repository: Path | None, *arguments: str) -> Finished:
+    return run(arguments, repository=repository, timeout_seconds=_SECONDS)

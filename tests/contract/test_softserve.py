@@ -1,0 +1,258 @@
+"""What Lucity promises on a real Soft-serve beyond what every Git host does."""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from adapters.mirrors import Mirrors
+from adapters.ports import Unreachable
+from adapters.records import PushState
+from adapters.secrets import FileSecrets
+from adapters.softserve import SoftServeGitHost
+from adapters.softserve_ssh import Unfit
+from gitops.problems import NotFound, Refused
+from tests.support.git import Clone, Site, git, new_commit
+from tests.support.sites import made
+from tests.support.softserve import SoftServe, running
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A Soft-serve with the project myapp, empty."""
+    with made("softserve", tmp_path) as site:
+        site.host.create("myapp")
+        yield site
+
+
+@pytest.fixture
+def server(site: Site) -> SoftServe:
+    assert site.server is not None
+    return site.server
+
+
+@pytest.fixture
+def host(site: Site) -> SoftServeGitHost:
+    assert isinstance(site.host, SoftServeGitHost)
+    return site.host
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[SoftServe]:
+    """A server of this test's own, to be broken."""
+    with running(tmp_path / "soft serve") as server:
+        yield server
+
+
+def first_commit(mirrors: Mirrors) -> str:
+    sha = mirrors.commit("myapp", "", new_commit("project(create): myapp", {"a": b"1"}))
+    assert mirrors.push("myapp", "", sha).state is PushState.ACCEPTED
+    return sha
+
+
+def names(server: SoftServe) -> list[str]:
+    return server.administer("repo", "list", "--all").splitlines()
+
+
+class TestAccess:
+    """Who may do what."""
+
+    def test_repositories_are_private_and_a_public_one_is_made_so(
+        self, server: SoftServe, host: SoftServeGitHost
+    ) -> None:
+        server.administer("repo", "create", "gitops/public")
+        assert server.administer("repo", "private", "gitops/public").strip() == "false"
+        host.create("public")
+        assert {server.administer("repo", "private", f"gitops/{name}").strip() for name in ("myapp", "public")} == {
+            "true"
+        }
+
+    def test_strangers_see_nothing_once_it_was_prepared(self, server: SoftServe, host: SoftServeGitHost) -> None:
+        server.administer("settings", "anon-access", "read-only")
+        server.administer("repo", "create", "elsewhere")
+        refs = f"{server.http_url}/elsewhere.git/info/refs?service=git-upload-pack"
+        assert httpx.get(refs).status_code == 200
+        host.prepare()
+        assert server.administer("settings", "anon-access").strip() == "no-access"
+        assert httpx.get(refs).status_code == 401
+
+    def test_the_delivery_reads_and_cannot_push(self, site: Site, host: SoftServeGitHost) -> None:
+        first_commit(site.mirrors())
+        url, user, password = host.credentials_for_reading("myapp")
+        clone = Clone.of(url.replace("://", f"://{user}:{password}@"), site.folder / "argocd")
+        assert clone.subjects() == ["project(create): myapp"]
+        clone.commit("by argocd", {"a": "2"})
+        answer = git(clone.folder, "push", "origin", "HEAD:refs/heads/main", check=False)
+        assert "401" in answer or "could not read" in answer or "403" in answer
+        assert Clone.of(site.clone("myapp").folder, site.folder / "again").subjects() == ["project(create): myapp"]
+
+    def test_a_repository_made_by_hand_is_a_project_like_any(self, site: Site, server: SoftServe) -> None:
+        server.administer("repo", "create", "gitops/byhand", "--private")
+        clone = Clone.of(server.address("gitops/byhand"), site.folder / "byhand")
+        sha = clone.commit("by hand", {"a": "1"})
+        clone.push()
+        assert site.host.heads(site.host.projects()) == {"byhand": sha}
+        mirrors = site.mirrors()
+        assert mirrors.fetch("byhand") == sha
+        new = mirrors.commit("byhand", sha, new_commit("ours", {"b": b"1"}))
+        assert mirrors.push("byhand", sha, new).state is PushState.ACCEPTED
+
+
+class TestDeleted:
+    """Deleted projects do not rise again."""
+
+    def test_a_push_to_what_is_gone_makes_nothing(self, site: Site, server: SoftServe) -> None:
+        mirrors = site.mirrors()
+        root = first_commit(mirrors)
+        sha = mirrors.commit("myapp", root, new_commit("late", {"a": b"2"}))
+        site.host.archive("myapp")
+        result = mirrors.push("myapp", root, sha)
+        assert result.state is PushState.DENIED
+        assert isinstance(result.problem, NotFound)
+        assert names(server) == []
+
+    def test_a_worker_that_never_pushed_there_is_told_before_it_pushes(self, site: Site, server: SoftServe) -> None:
+        site.host.archive("myapp")
+        mirrors = site.mirrors()
+        sha = mirrors.commit("myapp", "", new_commit("late", {"a": b"2"}))
+        assert isinstance(mirrors.push("myapp", "", sha).problem, NotFound)
+        with pytest.raises(Refused):
+            site.host.target("myapp")
+        assert names(server) == []
+
+    def test_an_archive_that_was_interrupted_is_finished_by_the_next(self, site: Site, server: SoftServe) -> None:
+        first_commit(site.mirrors())
+        server.administer("repo", "rename", "gitops/myapp", "leaving/myapp")
+        assert list(site.host.projects()) == []
+        site.host.archive("myapp")
+        (bundle,) = (site.folder / "archive").iterdir()
+        assert Clone.of(bundle, site.folder / "back").subjects() == ["project(create): myapp"]
+        assert names(server) == []
+
+    def test_an_interrupted_archive_does_not_take_the_project_that_has_its_name_now(
+        self, site: Site, server: SoftServe
+    ) -> None:
+        first_commit(site.mirrors())
+        server.administer("repo", "rename", "gitops/myapp", "leaving/myapp")
+        site.host.create("myapp")
+        site.host.archive("myapp")
+        assert names(server) == []
+        (bundle,) = (site.folder / "archive").iterdir()
+        assert Clone.of(bundle, site.folder / "back").subjects() == ["project(create): myapp"]
+
+
+class TestFirstUse:
+    """Users, tokens and the host's key, made and recorded on the first start."""
+
+    def test_processes_that_start_at_once_agree(self, own: SoftServe, tmp_path: Path) -> None:
+        hosts = [own.host(tmp_path / "data", tmp_path / "data" / "secrets") for _ in range(4)]
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda host: host.prepare(), hosts))
+            list(pool.map(lambda host: host.create("myapp"), hosts))
+        assert [list(host.projects()) for host in hosts] == [["myapp"]] * 4
+        assert {"platform", "writer", "argocd"} <= set(own.administer("user", "list").splitlines())
+        assert "Admin: true" in own.administer("user", "info", "platform")
+        assert "Admin: false" in own.administer("user", "info", "writer")
+
+    def test_secrets_are_readable_by_their_owner_only(self, own: SoftServe, tmp_path: Path) -> None:
+        own.host(tmp_path / "data", tmp_path / "data" / "secrets").prepare()
+        kept = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+        private = [path for path in kept if path.name not in {"lock", "known_hosts"}]
+        assert len(private) >= 6
+        assert {path.stat().st_mode & 0o077 for path in private} == {0}
+
+    def test_a_token_that_the_host_does_not_take_is_replaced_at_the_next_start(
+        self, own: SoftServe, tmp_path: Path
+    ) -> None:
+        host = own.host(tmp_path / "data", tmp_path / "secrets")
+        host.prepare()
+        host.create("myapp")
+        FileSecrets(tmp_path / "secrets").put("softserve-writer-token", b"ss_wrong")
+        with pytest.raises(Unreachable, match=r"40[13]"):
+            host.heads(["myapp"])
+        host.prepare()
+        assert host.heads(["myapp"]) == {}
+
+    def test_a_host_that_was_set_up_anew_is_prepared_anew(self, own: SoftServe, tmp_path: Path) -> None:
+        host = own.host(tmp_path / "data", tmp_path / "secrets")
+        host.prepare()
+        own.kill()
+        for name in ("repos", "soft-serve.db", "soft-serve.db-shm", "soft-serve.db-wal"):
+            path = own.data / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        own.start()
+        host.prepare()
+        host.create("myapp")
+        assert host.credentials_for_reading("myapp")[1] == "argocd"
+        assert list(host.projects()) == ["myapp"]
+
+    def test_a_host_with_another_key_is_not_talked_to(self, own: SoftServe, tmp_path: Path) -> None:
+        host = own.host(tmp_path / "data", tmp_path / "secrets")
+        host.prepare()
+        own.kill()
+        shutil.rmtree(own.data / "ssh")
+        own.start()
+        for ask in (host.prepare, host.projects, lambda: own.host(tmp_path / "other", tmp_path / "secrets").projects()):
+            with pytest.raises(Unfit, match="another host key"):
+                ask()
+
+    def test_a_key_of_nobody_stops_the_start(self, own: SoftServe, tmp_path: Path) -> None:
+        host = own.host(tmp_path / "data", tmp_path / "secrets")
+        stranger = SoftServe(tmp_path / "stranger")
+        (tmp_path / "stranger").mkdir()
+        stranger.make_admin_key()
+        for suffix in ("", ".pub"):
+            shutil.copy(stranger.admin_key.with_suffix(suffix), own.admin_key.with_suffix(suffix))
+        with pytest.raises(Unfit, match="LUCITY_SOFTSERVE_ADMIN_KEY_FILE belongs to nobody"):
+            host.prepare()
+
+
+class TestOutages:
+    """The host goes and comes back."""
+
+    def test_nobody_at_home_is_unreachable_and_not_unfit(self, own: SoftServe, tmp_path: Path) -> None:
+        host = own.host(tmp_path / "data", tmp_path / "secrets")
+        host.prepare()
+        own.kill()
+        for ask in (host.prepare, host.projects, lambda: host.heads(["myapp"])):
+            with pytest.raises(Unreachable) as raised:
+                ask()
+            assert not isinstance(raised.value, Unfit)
+            assert raised.value.component == "git"
+        own.start()
+        assert list(host.projects()) == []
+
+    def test_a_push_whose_host_is_killed_is_ambiguous_and_can_be_made_again(
+        self, own: SoftServe, tmp_path: Path
+    ) -> None:
+        site = Site.make(tmp_path / "data", own)
+        site.host.create("myapp")
+        mirrors = site.mirrors()
+        root = first_commit(mirrors)
+        sha = mirrors.commit("myapp", root, new_commit("x", {"a": b"2"}))
+        started = tmp_path / "started"
+        site.install_hook("myapp", "pre-receive", f"echo $$ > '{started}'; exec sleep 600")
+        with ThreadPoolExecutor(1) as pool:
+            pushing = pool.submit(mirrors.push, "myapp", root, sha)
+            wait_until(lambda: started.exists() and started.read_text().strip(), "the hook runs")
+            own.kill()
+            assert pushing.result().state is PushState.AMBIGUOUS
+        assert mirrors.push("myapp", root, sha).state is PushState.AMBIGUOUS, "nobody is there to say no"
+        _end(int(started.read_text()))
+        (own.path("gitops/myapp") / "hooks" / "pre-receive.d" / "test").unlink()
+        own.start()
+        assert mirrors.fetch("myapp") == root
+        assert mirrors.push("myapp", root, sha).state is PushState.ACCEPTED
+
+
+def _end(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
