@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC
 from typing import ClassVar
 
 from gitops.changes import Context, Draft, JobKind, Ref
@@ -22,7 +23,6 @@ from gitops.operations.checks import (
 from gitops.operations.images import image_draft, image_edits, named, news_of, service_values
 from gitops.repository import SERVICES, effective_values
 from gitops.subjects import MAX_NAMED, Action, Subject, render_subject
-from gitops.times import rfc3339
 from gitops.tree import Tree
 from gitops.values import Values
 from gitops.yamltext import edit
@@ -158,7 +158,8 @@ class Restart:
         data = open_environment(tree, self.environment)
         need_services(base_services(tree), self.services)
         path = environment_values(self.environment)
-        moment = rfc3339(context.now)
+        # Finer than a second: a restart right after another one is one more restart.
+        moment = context.now.astimezone(UTC).isoformat().replace("+00:00", "Z")
         edited = edit(data, path, [((*SERVICES, name, "restartedAt"), moment) for name in self.services])
         body = self.services if len(self.services) > MAX_NAMED else ()
         trailers = tuple((SERVICE, name) for name in self.services)
