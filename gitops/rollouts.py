@@ -124,3 +124,11 @@ class Rollout:
     resources: tuple[ResourceStatus, ...] = ()
     started_at: datetime | None = None
     finished_at: datetime | None = None
+
+
+def gone_rollout(environment: str, *, removed: bool) -> Rollout:
+    """The fate of a commit in an environment that is not there any more; `removed`: this commit took it away."""
+    if removed:
+        return Rollout(RolloutPhase.SYNCED, final=True, message=f"Environment {environment} was deleted, as asked.")
+    message = f"Environment {environment} was deleted before this commit was seen to run."
+    return Rollout(RolloutPhase.SUPERSEDED, final=True, message=message)

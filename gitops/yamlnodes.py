@@ -76,6 +76,10 @@ def compose(text: str, path: str) -> Node | None:
         mark = error.problem_mark or error.context_mark
         where = (mark.line + 1, mark.column + 1) if mark else (None, None)
         raise broken(path, str(error.problem or error.context), *where) from None
+    except yaml.reader.ReaderError as error:
+        before = text.encode()[: error.position].decode("utf-8", "ignore")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise broken(path, str(error).split("\n", 1)[0], line, column) from None
     except yaml.YAMLError as error:
         raise broken(path, str(error).split("\n", 1)[0]) from None
     finally:

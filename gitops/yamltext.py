@@ -78,7 +78,7 @@ def _holds(data: bytes, path: str, target: dict[str, object]) -> bool:
 
 def _read(data: bytes, path: str) -> Document:
     if len(data) > MAX_BYTES:
-        raise broken(path, f"larger than {MAX_BYTES // 1024} KiB")
+        raise broken(path, f"larger than {MAX_BYTES // 1024} KiB", data.count(b"\n", 0, MAX_BYTES) + 1, 1)
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

@@ -6,6 +6,7 @@ The commit point decides the rest.
 
 import base64
 import hashlib
+import itertools
 import json
 import secrets
 from collections.abc import Collection, Iterable, Mapping
@@ -86,27 +87,35 @@ def cancel(ports: Ports, actor: Actor, job_id: str) -> JobRecord:
 
 
 def retry(ports: Ports, actor: Actor, job_id: str) -> JobRecord:
-    """A new job for the change of one that FAILED or was CANCELED; while such a one is unfinished, that one."""
+    """A new job for the change of one that FAILED or was CANCELED; while it or such a one is unfinished, that one."""
     job = _job(ports, job_id)
     authorize(actor, CHANGE, job.project)
+    if not job.state.ended:
+        return job
     if job.state not in {JobState.FAILED, JobState.CANCELED}:
         message = f"Job {job_id} is {job.state}: only a failed or cancelled job can be tried again."
         raise Refused(Conflict(message, ConflictCode.JOB_ENDED, job_id=job_id))
     unfinished = ports.ledger.unfinished([job.project]).get(job.project, ())
-    again = [other for other in unfinished if other.retry_of == job.id]
-    if again:
+    if again := [other for other in unfinished if other.retry_of == job.id]:
         return again[0]
     return admit(
         ports,
         actor,
         load_change(job.change),
-        key=None,
+        key=_retry_key(ports, actor, job.id),
         reason=job.reason,
         expected_head=None,
         mutation="retryJob",
         arguments={"id": job.id},
         retry_of=job.id,
     )
+
+
+def _retry_key(ports: Ports, actor: Actor, job_id: str) -> str:
+    """The key of the next try: the same for all who ask at once, so that one job comes of it."""
+    keys = (f"retry {number} of {job_id}" for number in itertools.count(1))
+    tried = ((key, ports.ledger.get([derived_id(actor, key)])) for key in keys)
+    return next(key for key, jobs in tried if not any(job.state.ended for job in jobs.values()))
 
 
 def derived_id(actor: Actor, key: str | None) -> str:

@@ -214,7 +214,9 @@ class Leader:
         converge(self.ports, project, head, [job for job in waiting if job.project == project])
         if project not in self.tracker.heads:
             return
-        self.tracker.forget(project, self.ports.repositories.snapshot(project, head).folder(layout.ENVIRONMENTS))
+        there = self.ports.repositories.snapshot(project, head).folder(layout.ENVIRONMENTS)
+        if ended := self.tracker.forget(project, there):
+            self.ports.statuses.observe([], ended, heads={project: head})
         self._refresh(project)
 
     def _refresh(self, project: str) -> None:

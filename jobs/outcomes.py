@@ -1,13 +1,14 @@
 """What becomes of a job, in the words of the ledger. No I/O."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from adapters.ports import Unreachable
 from adapters.records import JobRecord, JobState, Outcome, Step
 from adapters.wiring import Ports
 from gitops.changes import JobKind
-from gitops.problems import Problem, Unavailable
+from gitops.problems import InvalidRepository, Problem, Unavailable
 from jobs.batch import Batch
 
 COMMIT, APPLICATION, NAMESPACE = "commit", "application", "namespace"
@@ -40,7 +41,9 @@ def _no_change(job: JobRecord, subject: str, head: str) -> Outcome:
 
 
 def failed(job: JobRecord, problem: Problem, head: str | None = None) -> Outcome:
-    """It cannot be carried out."""
+    """It cannot be carried out; `head` is what it was judged on."""
+    if isinstance(problem, InvalidRepository) and problem.commit_sha is None:
+        problem = replace(problem, commit_sha=head)
     step = _ended(job, COMMIT, JobState.FAILED, problem.message)
     return Outcome(job.id, JobState.FAILED, head=head, problem=problem, steps=(step,))
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from adapters.records import RolloutRecord
 from adapters.wiring import Ports
 from gitops.commits import CommitFilter, CommitRecord
-from gitops.rollouts import HealthStatus, Observation, Rollout, SyncStatus
+from gitops.rollouts import HealthStatus, Observation, Rollout, SyncStatus, gone_rollout
 from gitops.verdicts import CommitFacts, Timings, outlook, verdict
 from jobs.effects import LocalEffect, local_effects
 
@@ -83,14 +83,21 @@ class Tracker:
         for record in records.values():
             self._watch(project, record, set(record.environments), {})
 
-    def forget(self, project: str, kept: Iterable[str] = ()) -> None:
-        """Drop what is remembered of environments that are gone."""
+    def forget(self, project: str, kept: Iterable[str] = ()) -> list[RolloutRecord]:
+        """Drop what is remembered of environments that are gone; the last verdicts on their commits."""
         keep = set(kept)
+        ended = []
         for place in [
             place for place in {*self.watched, *self.observations} if place[0] == project and place[1] not in keep
         ]:
-            self.watched.pop(place, None)
+            commits = self.watched.pop(place, {})
+            newest = max((one.record.number for one in commits.values()), default=0)
+            for sha, one in commits.items():
+                if one.rollout is None or not one.rollout.final:
+                    last = gone_rollout(place[1], removed=one.record.number == newest)
+                    ended.append(RolloutRecord(*place, sha, last))
             self.lost(place)
+        return ended
 
     def observed(self, observation: Observation) -> bool:
         """Take in what the delivery says; whether anything that matters to readers changed: a tick of its clock does

@@ -11,7 +11,7 @@ from api.graphql.changes import ValueChange
 from api.graphql.connections import Connection, page_size
 from api.graphql.context import Info
 from api.graphql.fields import field
-from api.graphql.given import or_none
+from api.graphql.given import or_none, parsed
 from api.graphql.later import EnvironmentRollout, Job
 from api.graphql.nodes import Node, node_id
 from api.graphql.people import Person
@@ -20,7 +20,7 @@ from api.threads import call
 from gitops import messages
 from gitops.commits import CommitFilter as Where
 from gitops.commits import CommitKind, CommitRecord, SignatureState
-from gitops.names import Revision, short
+from gitops.names import EnvironmentName, Revision, ServiceName, short
 from gitops.problems import NotFound, Refused, invalid
 
 
@@ -135,8 +135,8 @@ class CommitFilter:
         """As the index takes it."""
         return Where(
             kinds=tuple(or_none(self.kinds) or ()),
-            environment=or_none(self.environment),
-            service=or_none(self.service),
+            environment=parsed(EnvironmentName.parse, self.environment),
+            service=parsed(ServiceName.parse, self.service),
             author=or_none(self.author),
             since=or_none(self.since),
             until=or_none(self.until),

@@ -9,7 +9,7 @@ from api.graphql import commits, environments, jobs, projects, rollouts
 from api.graphql.connections import Connection, page_size
 from api.graphql.context import Info
 from api.graphql.fields import field
-from api.graphql.given import or_none
+from api.graphql.given import or_none, parsed
 from api.graphql.images import Image
 from api.graphql.later import Commit, Environment, Job, Project, Rollout
 from api.graphql.nodes import Node, node_id
@@ -17,6 +17,7 @@ from api.graphql.people import Person
 from api.reading.commits import deployment
 from api.threads import call
 from gitops.commits import CommitRecord, DeploymentRecord
+from gitops.names import ServiceName
 
 
 @strawberry.type(description="One service, one environment, one commit.")
@@ -91,7 +92,8 @@ async def page(
 ) -> DeploymentConnection:
     """One page of an environment's deployments, newest first."""
     read = info.context.ports.history.deployments
-    found, more = await call(read, project, head, environment, or_none(service), page_size(first), or_none(after))
+    named = parsed(ServiceName.parse, service)
+    found, more = await call(read, project, head, environment, named, page_size(first), or_none(after))
     nodes = [Deployment.of(project, record) for record in found]
     return DeploymentConnection.of(nodes, lambda node: node.cursor, has_next=more)
 

@@ -1,5 +1,6 @@
 """What a client wrote: absent, null or a value, and as plain data."""
 
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
@@ -11,6 +12,12 @@ T = TypeVar("T")
 def or_none(value: T | None) -> T | None:
     """The value; None when it is absent or null."""
     return None if isinstance(value, UnsetType) else value
+
+
+def parsed(parser: Callable[[str], str], value: str | None) -> str | None:
+    """A name; None when it is absent or null. Raises Refused(InvalidInput) for a malformed one."""
+    text = or_none(value)
+    return None if text is None else parser(text)
 
 
 def plain(value: object) -> Any:

@@ -13,7 +13,7 @@ from api.graphql import commits, deployments, environments, problems, projects
 from api.graphql.connections import Connection, page_size
 from api.graphql.context import Info
 from api.graphql.fields import field
-from api.graphql.given import or_none
+from api.graphql.given import or_none, parsed
 from api.graphql.guards import query
 from api.graphql.later import Commit, Deployment, Environment, Problem, Project
 from api.graphql.logs import LogConnection
@@ -22,6 +22,7 @@ from api.graphql.people import Person
 from api.reading import jobs as reading
 from api.threads import call
 from gitops.changes import JobKind
+from gitops.names import EnvironmentName, ServiceName
 from gitops.problems import invalid
 
 LOG_PAGE = 100
@@ -168,9 +169,9 @@ class JobFilter:
         return Where(
             states=tuple(or_none(self.states) or ()),
             kinds=tuple(or_none(self.kinds) or ()),
-            project=or_none(self.project),
-            environment=or_none(self.environment),
-            service=or_none(self.service),
+            project=parsed(projects.parse_name, self.project),
+            environment=parsed(EnvironmentName.parse, self.environment),
+            service=parsed(ServiceName.parse, self.service),
             actor=or_none(self.actor),
         )
 
@@ -219,7 +220,10 @@ async def page_of_project(
     info: Info, project: str, filter_: JobFilter | None, first: int | None, after: str | None
 ) -> JobConnection | None:
     """One page of a project's jobs; None when Redis is away."""
-    where, size = replace(parse(filter_), project=project), page_size(first)
+    asked, size = parse(filter_), page_size(first)
+    if asked.project not in {None, project}:
+        raise invalid("filter.project", f"These are the jobs of project {project}: ask for no other.")
+    where = replace(asked, project=project)
     found = await call(reading.page_of_project, info.context.ports, where, size, or_none(after))
     return _connection(found) if found else None
 

@@ -106,7 +106,7 @@ class Project(Node):
         if view.services is None:
             return None
         cells = [
-            {one.name: deployed.DeployedService.of(place, one) for one in place.environment.services or ()}
+            {one.name: deployed.DeployedService.of(place, one) for one in place.environment.services or () if one.image}
             for place in places
         ]
         return [

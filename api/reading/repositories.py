@@ -1,11 +1,12 @@
 """What the files of a project say at one commit, and where in it a reader stands."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from adapters.ports import MissingCommit
 from adapters.wiring import Ports
 from gitops import repository, services
+from gitops.problems import InvalidRepository
 from gitops.repository import Environment, Repository, Settings
 
 
@@ -45,6 +46,18 @@ def place_of(project: str, sha: str, view: Repository, name: str) -> Place | Non
 
 def _view(ports: Ports, project: str, sha: str) -> Repository:
     try:
-        return repository.read(ports.repositories.snapshot(project, sha))
+        return _placed(repository.read(ports.repositories.snapshot(project, sha)), sha)
     except MissingCommit:
         return Repository(None, (), Settings(), ())
+
+
+def _placed(view: Repository, sha: str) -> Repository:
+    """The same, every problem with the commit that it was seen in."""
+    environments = tuple(
+        replace(one, problems=_at(one.problems, sha)) if one.problems else one for one in view.environments
+    )
+    return replace(view, environments=environments, problems=_at(view.problems, sha))
+
+
+def _at(problems: Iterable[InvalidRepository], sha: str) -> tuple[InvalidRepository, ...]:
+    return tuple(replace(problem, commit_sha=sha) for problem in problems)

@@ -9,8 +9,8 @@ from adapters.wiring import Ports
 from api.reading.commits import Newest, commits_of
 from api.reading.heads import Flights, heads_of
 from api.reading.statuses import silent
-from gitops.commits import CommitRecord
-from gitops.rollouts import Rollout, RolloutPhase
+from gitops.commits import CommitFilter, CommitRecord
+from gitops.rollouts import Rollout, RolloutPhase, gone_rollout
 
 _AWAY = "Redis cannot be asked now, so nothing is known of this rollout."
 
@@ -48,9 +48,24 @@ def _verdicts(ports: Ports, keys: Sequence[RolloutKey]) -> tuple[Mapping[Rollout
 def _by_history(ports: Ports, flights: Flights, keys: Sequence[RolloutKey]) -> list[Rollout]:
     records = commits_of(ports, flights, [(project, sha) for project, _, sha in keys])
     projects = sorted({project for project, _, _ in keys})
-    heads = zip(projects, heads_of(ports, flights, projects), strict=True)
-    newest = {project: ports.history.newest(project, head.sha) if head.sha else {} for project, head in heads}
-    return [_without_verdict(key, record, newest[key[0]]) for key, record in zip(keys, records, strict=True)]
+    heads = dict(zip(projects, heads_of(ports, flights, projects), strict=True))
+    newest = {project: ports.history.newest(project, head.sha) if head.sha else {} for project, head in heads.items()}
+    told = []
+    for key, record in zip(keys, records, strict=True):
+        there = newest[key[0]].get((key[1], "+"))
+        if record is not None and (there is None or there.number > record.number):
+            last = None if there else _last(ports, key, heads[key[0]].sha)
+            told.append(gone_rollout(key[1], removed=last == record.git.sha))
+        else:
+            told.append(_without_verdict(key, record, newest[key[0]]))
+    return told
+
+
+def _last(ports: Ports, key: RolloutKey, head: str | None) -> str | None:
+    """The newest commit that touched an environment: of one that is gone, that which removed it."""
+    project, environment, _ = key
+    found, _ = ports.history.commits(project, head, CommitFilter(environment=environment), 1, None) if head else ((), 0)
+    return found[0].git.sha if found else None
 
 
 def _without_verdict(key: RolloutKey, commit: CommitRecord | None, newest: Newest) -> Rollout:

@@ -93,10 +93,16 @@ def open_project(tree: Tree, project: str) -> None:
 
 
 def open_environment(tree: Tree, environment: str) -> bytes:
-    """The environment's values file. Raises Refused(NotFound), or InvalidRepository when only that file is missing."""
+    """The environment's values file. Raises Refused(NotFound), or InvalidRepository when that file alone is missing or
+    says nothing of services that could be understood.
+    """
     path = environment_values(environment)
     data = tree.read(path)
     if data is not None:
+        document = parse(data, path)
+        if not isinstance(get(document.data, SERVICES) or {}, dict):
+            line = document.line_of(SERVICES)
+            raise Refused(InvalidRepository(f"{path}:{line}: {'.'.join(SERVICES)} must be a mapping", path, line))
         return data
     if has_environment(tree, environment):
         raise Refused(InvalidRepository(f"{path} is missing: bring it back, e.g. by git revert", path))

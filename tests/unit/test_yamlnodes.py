@@ -24,8 +24,10 @@ from gitops.yamltext import parse
         (b"- 1\n", 1, 1, "mapping"),
         (b"? [a]\n: 1\n", 1, 3, "key"),
         (b"a: " + b"[" * 41 + b"]" * 41, 1, 43, "deeper"),
-        (b"a: \x07\n", None, None, "control"),
-        (b"x: " + b"a" * 262144, None, None, "256 KiB"),
+        (b"a: \x07\n", 1, 4, "control"),
+        ("ü: 1\nb: 'üü\x07'\n".encode(), 2, 7, "control"),
+        (b"x: " + b"a" * 262144, 1, 1, "256 KiB"),
+        (b"x: 1\ny: " + b"a" * 262144, 2, 1, "256 KiB"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_place(
