@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from adapters import codec, job_fields
 from adapters.records import Event, EventKind, RolloutRecord
@@ -11,9 +12,11 @@ from gitops.problems import invalid
 from gitops.rollouts import Observation
 
 STREAM = "lucity:events"
+_CURSORS_KEPT = 256
 _CURSOR = re.compile(r"([0-9a-f]{1,32})\.(0|[1-9][0-9]{0,14})")
 
 
+@lru_cache(_CURSORS_KEPT)  # every subscriber asks for the same one
 def parse_cursor(cursor: str) -> tuple[str, int]:
     """Epoch and sequence. Raises Refused(InvalidInput)."""
     match = _CURSOR.fullmatch(cursor)
