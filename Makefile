@@ -35,8 +35,9 @@ format: $(DEVELOPMENT) ## Format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(DEVELOPMENT) ## Measure, each figure as a ratio within one run
-	@set -e; for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
+bench: $(DEVELOPMENT) ## Measure, each figure as a ratio within one run (ARGS=--full)
+	@set -e; for script in bench/[a-z]*.py; do echo "== $$script"; \
+		$(BIN)/python -m bench.$$(basename $$script .py) $(ARGS); done
 
 schema: $(RUNTIME) ## Write schema.graphql from the code
 	$(BIN)/lucity schema > schema.graphql.new

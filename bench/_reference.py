@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import uvicorn
 from redis.asyncio import Redis
@@ -70,15 +71,15 @@ def create_app(url: str) -> Starlette:
     return Starlette(routes=[*routes, WebSocketRoute("/listen", listen)], lifespan=repeating)
 
 
-async def repeat(redis: "Redis", sockets: set[WebSocket]) -> None:
+async def repeat(redis: Redis, sockets: set[WebSocket]) -> None:
     """Send every entry of the stream to everybody."""
     last = "$"
     while True:
-        for _, entries in await redis.xread({STREAM: last}, block=1000):
-            for last, entry in entries:
-                text = entry[b"text"].decode()
-                for websocket in tuple(sockets):
-                    await websocket.send_text(text)
+        answer: Any = await redis.xread({STREAM: last}, block=1000)
+        for number, entry in answer[0][1] if answer else ():
+            for websocket in tuple(sockets):
+                await websocket.send_text(entry[b"text"].decode())
+            last = number
 
 
 if __name__ == "__main__":

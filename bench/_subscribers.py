@@ -1,8 +1,8 @@
 """Many WebSocket clients in one process, with as little work for each message as can be.
 
-`python -m bench._subscribers HOST PORT PATH TOKEN COUNT MARKS`: prints `ready` when every subscription has had its first
-message, then for each mark a line of JSON: when each client received the message that holds the mark. A mark is 40
-hexadecimal digits; mark n is n.
+`python -m bench._subscribers HOST PORT PATH TOKEN COUNT MARKS`: prints `ready` when every subscription has had its
+first message, then for each mark a line of JSON: when each client received the message that holds the mark. A mark is
+40 hexadecimal digits; mark n is n.
 """
 
 import asyncio

@@ -55,9 +55,7 @@ def deploy(product: Product, *, keyed: bool) -> Callable[[], None]:
     return post(product.up.url, "/graphql", body, {"Authorization": f"Bearer {product.up.token}"})
 
 
-def post(
-    url: str, path: str, body: Callable[[], object], headers: dict[str, str] | None = None
-) -> Callable[[], None]:
+def post(url: str, path: str, body: Callable[[], object], headers: dict[str, str] | None = None) -> Callable[[], None]:
     """One request by every call, over a connection that is kept."""
     connection = HTTPConnection(urlsplit(url).netloc)
     connection.connect()

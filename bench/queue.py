@@ -5,6 +5,7 @@ Wall time of the worker is from when it goes on to when the last job has ended.
 """
 
 import time
+
 from bench import _support
 from bench.admission import deploy, still
 from bench.change import pushes
