@@ -31,6 +31,11 @@ class Entry:
     path: str
     content: str
 
+    @property
+    def email(self) -> str:
+        """The author's."""
+        return f"{self.author.lower().replace(' ', '.')}@example.org"
+
 
 @dataclass
 class Chronicle:
@@ -92,7 +97,7 @@ def grow(site: Site, mirrors: Mirrors, chronicle: Chronicle, count: int) -> str:
 def commands(chronicle: Chronicle, count: int, parent: str) -> Iterator[str]:
     """The stream that fast-import reads; see `git help fast-import`."""
     for position, entry in enumerate(chronicle.entries(count)):
-        person = f"{entry.author} <{entry.author.lower().replace(' ', '.')}@example.org> {entry.at.timestamp():.0f} +0000"
+        person = f"{entry.author} <{entry.email}> {entry.at.timestamp():.0f} +0000"
         yield f"commit refs/heads/main\nauthor {person}\ncommitter {person}\n{data(entry.subject)}"
         if position == 0 and parent:
             yield f"from {parent}\n"
@@ -106,6 +111,5 @@ def data(text: str) -> str:
 
 def signed(entry: Entry) -> NewCommit:
     """The same as Lucity would commit it."""
-    email = f"{entry.author.lower().replace(' ', '.')}@example.org"
     message = f"{entry.subject}\n\nJob-Id: job_{entry.at.timestamp():.0f}\n"
-    return NewCommit(message, entry.author, email, entry.at, {entry.path: entry.content.encode()})
+    return NewCommit(message, entry.author, entry.email, entry.at, {entry.path: entry.content.encode()})
