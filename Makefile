@@ -11,10 +11,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up setup test check format bench schema lock web clean
+.PHONY: help up setup test real-tools check format bench schema lock web clean
 
 help: ## List the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: setup ## Start Lucity on this machine (ARGS="--port 9000 --no-browser")
 	@exec $(BIN)/lucity up $(ARGS)
@@ -23,6 +23,9 @@ setup: $(RUNTIME) ## Install Lucity into .venv, from requirements.lock
 
 test: $(DEVELOPMENT) ## Run the unit, contract and end-to-end tests (ARGS="tests/unit -k names")
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(or $(ARGS),tests/unit tests/contract tests/e2e)
+
+real-tools: ## Build the pinned Kubernetes, KWOK and Helm for the tests, once; needs Go
+	@tests/real/kubernetes/build
 
 check: $(DEVELOPMENT) ## Check style, types, the direction of imports and schema.graphql
 	$(BIN)/ruff check

@@ -404,6 +404,28 @@ class Delivery(Protocol):
         ...
 
 
+class Cluster(Protocol):
+    """The namespaces of environments. What Lucity did not make is never changed. Raises Unreachable('cluster')."""
+
+    def namespaces(self, project: str) -> Sequence[Application]:
+        """Those that Lucity made for a project and that exist now, the ones that are going too."""
+        ...
+
+    def is_foreign(self, namespace: str) -> bool:
+        """Whether there is such a namespace and Lucity did not make it."""
+        ...
+
+    def ensure_namespace(self, application: Application) -> None:
+        """Make it, with labels and all that settings put into it, or bring it up to date. Raises Refused: AlreadyExists
+        for one that is not this environment's, Conflict BEING_DELETED while an earlier one is there.
+        """
+        ...
+
+    def delete_namespace(self, application: Application) -> str | None:
+        """Ask for its end; what it still waits for, None once it is gone. Only if its identity matches."""
+        ...
+
+
 class Secrets(Protocol):
     """Small secrets by name."""
 

@@ -1,13 +1,15 @@
 """Every setting, typed, from environment variables `LUCITY_*`; the docstring under each is its documentation."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _SOFTSERVE = ("softserve_ssh_url", "softserve_http_url", "softserve_admin_key_file")
+Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$")]
+"""https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/, without exponents."""
 
 
 class Settings(BaseSettings):
@@ -37,6 +39,22 @@ class Settings(BaseSettings):
     """OpenSSH private key, without a passphrase, of an administrator of Soft-serve (SOFT_SERVE_INITIAL_ADMIN_KEYS)."""
     delivery: Literal["local"] = "local"
     """What brings Git to the cluster."""
+    kubeconfig: str | None = None
+    """Access to the cluster: a kubeconfig file, or `in-cluster` for the pod's service account. None: Lucity makes and
+    deletes no namespaces.
+    """
+    namespace_quota: dict[str, Quantity] = {"pods": "100", "requests.cpu": "16", "requests.memory": "32Gi"}
+    """ResourceQuota of every namespace, as JSON; {}: none. Amounts of CPU or memory need container_requests."""
+    container_requests: dict[str, Quantity] = {"cpu": "50m", "memory": "64Mi"}
+    """LimitRange: what a container requests that says nothing itself, as JSON; {}: nothing."""
+    container_limits: dict[str, Quantity] = {}
+    """LimitRange: the limits of a container that has none, as JSON; a container that requests more is then refused."""
+    namespace_network: Literal["closed", "open"] = "closed"
+    """closed: a default-deny NetworkPolicy; pods reach each other, name resolution, and what the next two name."""
+    namespace_ingress_from: tuple[str, ...] = ()
+    """Namespaces whose pods may call in, as a JSON list: the ingress controller's, the metrics collector's."""
+    namespace_egress_to: tuple[IPvAnyNetwork, ...] = ()
+    """Addresses that pods may call, as a JSON list of CIDRs: ["0.0.0.0/0"] is the whole Internet."""
     token_key_file: Path | None = None
     """Key that signs tokens, at least 32 bytes. None: <data>/keys/token, made on first start."""
     signing_key_file: Path | None = None

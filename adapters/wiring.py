@@ -22,6 +22,7 @@ from adapters.mirrors import Mirrors
 from adapters.ports import (
     Bell,
     Claims,
+    Cluster,
     Delivery,
     Events,
     GitHost,
@@ -65,6 +66,7 @@ class Ports:
     statuses: Statuses
     leases: Leases
     delivery: Delivery
+    cluster: Cluster | None
     secrets: Secrets
     tokens: Tokens
     bell: Bell
@@ -153,9 +155,21 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
         statuses=RedisStatuses(redis, settings),
         leases=leases,
         delivery=LocalDelivery(settings.data / "delivery", git.mirrors, renderer),
+        cluster=_cluster(settings),
         secrets=build_secrets(settings),
         tokens=git.tokens(settings, redis),
         bell=bell(settings, leases),
         failpoints=Failpoints.parse(settings.failpoint, settings.data / "failpoints", testing=settings.testing),
         measures=Measures(redis),
     )
+
+
+def _cluster(settings: Settings) -> Cluster | None:
+    """Access to Kubernetes, if settings give any."""
+    if settings.kubeconfig is None:
+        return None
+    from adapters.cluster import KubernetesCluster  # noqa: PLC0415 - its client takes 30 MB
+    from adapters.kubernetes_api import KubernetesApi  # noqa: PLC0415
+    from adapters.namespace_guards import guards  # noqa: PLC0415
+
+    return KubernetesCluster(KubernetesApi.by(settings.kubeconfig), guards(settings))

@@ -20,11 +20,19 @@ def read_settings(given: Mapping[str, object] | None = None) -> Settings:
         settings = Settings(**(given or {}))  # type: ignore[arg-type]  # pydantic judges them
         settings = settings.model_copy(update={"data": settings.data.expanduser().resolve()})
         Failpoints.parse(settings.failpoint, settings.data, testing=settings.testing)
+        _judge_kubeconfig(settings)
     except ValidationError as error:
         raise StartFailed("\n".join(_sentence(item["loc"], item["msg"]) for item in error.errors())) from None
     except ValueError as error:
         raise StartFailed(str(error)) from None
     return settings
+
+
+def _judge_kubeconfig(settings: Settings) -> None:
+    if settings.kubeconfig is not None:
+        from adapters.kubernetes_api import KubernetesApi  # noqa: PLC0415 - its client takes 30 MB
+
+        KubernetesApi.by(settings.kubeconfig)
 
 
 def _sentence(place: tuple[int | str, ...], message: str) -> str:

@@ -20,6 +20,7 @@ from gitops import gates, messages
 from gitops.changes import Context, Draft
 from gitops.problems import JobFailure, Problem, Refused
 from gitops.tree import Files
+from jobs import namespaces
 from jobs.preconditions import check_expected_head
 from jobs.rendering import check_renders, concerned
 
@@ -136,6 +137,7 @@ def _add(ports: Ports, batch: Batch, job: JobRecord) -> tuple[Batch, Callable[[]
     writes = {path: data for path, data in draft.writes.items() if before.read(path) != data}
     if not writes:
         return replace(batch, no_change=(*batch.no_change, (job, draft.subject))), None
+    namespaces.check_free(ports, change)
     new = NewCommit(_message(job, draft), job.actor.name, job.actor.email, now, writes)
     sha = ports.repositories.commit(job.project, batch.tip, new)
     after = ports.repositories.snapshot(job.project, sha)

@@ -1,24 +1,26 @@
-"""Git decides which environments exist: applications are made, replaced and deleted until they agree with the head.
+"""Git decides which environments exist: namespaces and applications are made, replaced and deleted until they agree
+with the head.
 
 Run by the observer's leader only, one project at a time. Deletes on evidence: the environment was created by a commit
 of this history and is not there any more. A missing, empty or rewritten repository deletes nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import structlog
 
 from adapters.ports import Unreachable
-from adapters.records import Application, JobRecord, JobState, Outcome, Step
+from adapters.records import Application, JobRecord, Outcome
 from adapters.wiring import Ports
 from gitops import layout, names, repository
 from gitops.changes import JobKind
-from gitops.problems import Conflict, ConflictCode, Refused
-from jobs.outcomes import APPLICATION, CONVERGING, NAMESPACE
+from gitops.problems import Refused
+from jobs import namespaces
+from jobs.outcomes import APPLICATION, NAMESPACE
+from jobs.waiting import Block, moved_on, stuck, succeeded
 
 DELETIONS_PER_RUN = 50
+_LATER = (APPLICATION, "others are deleted first")
 _log = structlog.get_logger()
 
 
@@ -37,25 +39,29 @@ def desired(ports: Ports, project: str, head: str) -> Mapping[str, Application]:
     }
 
 
-def converge(ports: Ports, project: str, head: str, waiting: Sequence[JobRecord]) -> None:
-    """Bring the delivery to what Git asks for at the host's head, and move the project's waiting jobs on."""
+def converge(ports: Ports, project: str, head: str, waiting: Sequence[JobRecord]) -> bool:
+    """Bring delivery and cluster to what Git asks for at the host's head, and move the project's waiting jobs on.
+    Whether an environment is still on its way out.
+    """
     wanted = desired(ports, project, head)
     try:
-        existing = {app.environment: app for app in ports.delivery.applications(project)}
-        going = _delete(ports, head, [app for app in existing.values() if not _is_wanted(app, wanted)])
-        blocked = {name: f"waiting for the earlier {name} to be gone" for name in going}
-        blocked.update(_apply(ports, [app for app in wanted.values() if app.environment not in going]))
+        existing = _existing(ports, project)
+        blocks = _delete(ports, head, [app for app in existing if not _is_wanted(app, wanted)], wanted)
+        going = set(blocks)
+        blocks.update(_make(ports, [app for name, app in wanted.items() if name not in going]))
     except Unreachable as outage:
-        stuck = [_stuck(job, f"waiting for the {outage.component}: {outage}") for job in waiting]
-        ports.ledger.settle([outcome for outcome in stuck if outcome])
+        _say_outage(ports, waiting, outage)
+        if outage.component == "cluster":
+            return False
         raise
-    outcomes = [_moved_on(job, wanted, blocked) for job in waiting if job.project == project]
-    gone = [name for name in existing if name not in wanted and name not in going]
+    ended = _agreed(ports)
+    _settle(ports, [moved_on(job, wanted, blocks, ended) for job in waiting])
+    gone = {app.environment for app in existing} - wanted.keys() - going
     if gone:
-        ports.statuses.forget(project, gone)
-    ports.ledger.settle([outcome for outcome in outcomes if outcome])
+        ports.statuses.forget(project, sorted(gone))
     if not wanted and not going and repository.read(ports.repositories.snapshot(project, head)).settings.deleting:
         _end_project(ports, project, waiting)
+    return bool(going)
 
 
 def settle_archived(ports: Ports, waiting: Iterable[JobRecord]) -> None:
@@ -64,73 +70,76 @@ def settle_archived(ports: Ports, waiting: Iterable[JobRecord]) -> None:
         if job.kind is JobKind.PROJECT_DELETE:
             ports.repositories.forget(job.project)
             ports.statuses.forget(job.project)
-            ports.ledger.settle([_succeeded(job)])
+            ports.ledger.settle([succeeded(job, _agreed(ports))])
+
+
+def _agreed(ports: Ports) -> Mapping[str, str]:
+    return {APPLICATION: "the delivery agrees with Git", NAMESPACE: namespaces.agreed(ports)}
+
+
+def _settle(ports: Ports, outcomes: Iterable[Outcome | None]) -> None:
+    ports.ledger.settle([outcome for outcome in outcomes if outcome])
+
+
+def _say_outage(ports: Ports, waiting: Iterable[JobRecord], outage: Unreachable) -> None:
+    step = NAMESPACE if outage.component == "cluster" else APPLICATION
+    said = {step: namespaces.waiting(outage)}
+    _settle(ports, [stuck(job, said, {}) for job in waiting])
+
+
+def _existing(ports: Ports, project: str) -> Sequence[Application]:
+    """What is there of a project, as application or as namespace, once for each environment and identity."""
+    found = [*namespaces.existing(ports, project), *ports.delivery.applications(project)]
+    return list({(app.environment, app.identity): app for app in found}.values())
 
 
 def _is_wanted(app: Application, wanted: Mapping[str, Application]) -> bool:
     return app.environment in wanted and wanted[app.environment].identity == app.identity
 
 
-def _apply(ports: Ports, applications: Iterable[Application]) -> Mapping[str, str]:
-    """Make them or bring them up to date; what stands in the way of single ones, by environment."""
-    blocked = {}
+def _make(ports: Ports, applications: Iterable[Application]) -> Mapping[str, Block]:
+    """Make them or bring them up to date, each in its namespace; what stands in the way of single ones."""
+    blocks = {}
     for app in applications:
+        missing = namespaces.make(ports, app)
+        if missing is not None:
+            blocks[app.environment] = Block(NAMESPACE, missing)
+            continue
         try:
             ports.delivery.apply(app)
         except Refused as refusal:
-            blocked[app.environment] = refusal.problem.message
-    return blocked
+            blocks[app.environment] = Block(APPLICATION, refusal.problem.message)
+    return blocks
 
 
-def _delete(ports: Ports, head: str, unwanted: Sequence[Application]) -> set[str]:
-    """Delete what history says is over; the environments that are not gone yet."""
-    going = set()
-    for app in unwanted[:DELETIONS_PER_RUN]:
-        if app.identity not in ports.history.find(app.project, head, [app.identity]):
-            _log.error(
-                "not deleted: its commit is not in this history", project=app.project, environment=app.environment
-            )
-            going.add(app.environment)
-        elif not ports.delivery.delete(app):
-            going.add(app.environment)
-    return going | {app.environment for app in unwanted[DELETIONS_PER_RUN:]}
+def _delete(ports: Ports, head: str, unwanted: Sequence[Application], wanted: Collection[str]) -> dict[str, Block]:
+    """Delete what history says is over; what each environment that is not gone yet waits for."""
+    blocks = {}
+    for number, app in enumerate(unwanted):
+        left = _removed(ports, head, app) if number < DELETIONS_PER_RUN else _LATER
+        if left is None:
+            continue
+        step, message = left
+        earlier = app.environment in wanted
+        message = f"waiting for the earlier {app.environment} to be gone: {message}" if earlier else message
+        blocks[app.environment] = Block(step, message, earlier)
+    return blocks
 
 
-def _moved_on(job: JobRecord, wanted: Mapping[str, Application], blocked: Mapping[str, str]) -> Outcome | None:
-    """The next state of a waiting job; None when nothing changes."""
-    if job.kind not in CONVERGING or job.kind is JobKind.PROJECT_DELETE:
-        return None
-    stuck = [message for name, message in blocked.items() if not job.environments or name in job.environments]
-    if stuck:
-        return _stuck(job, "; ".join(stuck))
-    if job.kind is JobKind.ENVIRONMENT_CREATE and job.environments[0] not in wanted:
-        message = f"The environment {job.environments[0]} was deleted before it was ready."
-        return replace(_succeeded(job), state=JobState.FAILED, problem=Conflict(message, ConflictCode.BEING_DELETED))
-    return _succeeded(job)
-
-
-def _stuck(job: JobRecord, message: str) -> Outcome | None:
-    waits = any(step.name == APPLICATION and step.state is JobState.WAITING for step in job.steps)
-    if not waits or any(step.name == APPLICATION and step.message == message for step in job.steps):
-        return None
-    steps = tuple(replace(step, message=message) if step.name == APPLICATION else step for step in job.steps)
-    return Outcome(job.id, JobState.WAITING, commit=job.commit, head=job.head, steps=steps)
-
-
-def _succeeded(job: JobRecord) -> Outcome:
-    now = datetime.now(UTC)
-    messages = {APPLICATION: "the delivery agrees with Git", NAMESPACE: "no cluster: nothing to do"}
-    steps = tuple(
-        Step(step.name, JobState.SUCCEEDED, messages.get(step.name, step.message), step.started_at, now)
-        if step.state is JobState.WAITING
-        else step
-        for step in job.steps
-    )
-    return Outcome(job.id, JobState.SUCCEEDED, commit=job.commit, head=job.head, steps=steps)
+def _removed(ports: Ports, head: str, app: Application) -> tuple[str, str] | None:
+    """Delete the application, then the namespace; the step that is not done yet and what it waits for."""
+    if app.identity not in ports.history.find(app.project, head, [app.identity]):
+        message = "not deleted: the commit that created it is not in this history"
+        _log.error(message, project=app.project, environment=app.environment)
+        return APPLICATION, message
+    if not ports.delivery.delete(app):
+        return APPLICATION, f"the application of {app.environment} is going"
+    kept = namespaces.remove(ports, app)
+    return None if kept is None else (NAMESPACE, kept)
 
 
 def _end_project(ports: Ports, project: str, waiting: Sequence[JobRecord]) -> None:
     """Nothing of it runs any more: keep a bundle, remove the repository, then say so."""
     ports.delivery.end(project)
     ports.githost.archive(project)
-    settle_archived(ports, [job for job in waiting if job.project == project])
+    settle_archived(ports, waiting)

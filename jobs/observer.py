@@ -62,6 +62,8 @@ class Leader:
     """Projects to converge, to refresh and to judge."""
     heard: set[str] = field(default_factory=set)
     """Projects to judge only."""
+    going: set[str] = field(default_factory=set)
+    """Projects with an environment on its way out, whether or not a job waits for it."""
     due: dict[str, float] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -149,6 +151,7 @@ class Leader:
             self._look_at_heads()
         if self._is_due("waiting", self.ports.settings.poll_seconds):
             self.dirty.update(job.project for job in self._waiting())
+            self.dirty.update(self.going)
         if self._is_due("relist", _RELIST_SECONDS):
             self._guarded("", lambda _: self._relist())
             self.dirty.update(self.tracker.heads)
@@ -211,7 +214,9 @@ class Leader:
             return
         if not heads.holds(self.ports, project, head):
             self.ports.repositories.fetch(project)
-        converge(self.ports, project, head, [job for job in waiting if job.project == project])
+        self.going.discard(project)
+        if converge(self.ports, project, head, [job for job in waiting if job.project == project]):
+            self.going.add(project)
         if project not in self.tracker.heads:
             return
         there = self.ports.repositories.snapshot(project, head).folder(layout.ENVIRONMENTS)
