@@ -14,7 +14,7 @@ RUN .venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps -
 
 FROM python:3.11.14-slim-bookworm
 RUN apt-get update \
- && apt-get install -y --no-install-recommends git \
+ && apt-get install -y --no-install-recommends git openssh-client \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --create-home lucity \
  && install -d -o lucity -g lucity -m 0700 /data

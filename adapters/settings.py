@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     """How long a claim or a leadership lives without a heartbeat."""
     sweep_seconds: float = Field(default=2, gt=0)
     """How often workers look for what was left behind."""
+    leftover_seconds: float = Field(default=600, gt=0)
+    """How long a repository that no project has stays empty on the Git host before it is removed."""
     push_timeout_seconds: float = Field(default=15, gt=0)
     """After this a push is killed; its outcome is then looked up."""
     push_tries: int = Field(default=8, ge=1)

@@ -34,7 +34,7 @@ def site(tmp_path: Path) -> Site:
 def server(site: Site) -> Iterator[str]:
     """Serve the site on a free port, in a process of its own as `lucity api` is; the address of myapp."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        root = site.host.path("myapp").parent
+        root = site.path("myapp").parent
         running = subprocess.Popen(
             [sys.executable, "-m", "tests.support.git_server", str(listening.fileno()), str(root)],
             pass_fds=[listening.fileno()],
@@ -70,7 +70,7 @@ def test_a_large_push_arrives_whole_although_it_is_sent_in_chunks(site: Site, se
     mine.push()
     assert site.host.heads(["myapp"]) == {"myapp": sha}
     assert (Clone.of(server, tmp_path / "other").folder / "large.txt").read_text() == content
-    git(site.host.path("myapp"), "fsck", "--strict")
+    git(site.path("myapp"), "fsck", "--strict")
 
 
 def test_a_shallow_clone_has_one_commit_and_can_be_deepened(server: str, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_pushes_at_the_same_moment_have_one_winner_and_the_others_are_told(
 def test_a_hook_of_the_repository_runs_and_its_text_reaches_the_client(site: Site, server: str, tmp_path: Path) -> None:
     mine = Clone.of(server, tmp_path / "mine")
     mine.commit("first", {"a": "1"})
-    refuse_pushes(site.host.path("myapp"), "not on a Friday")
+    refuse_pushes(site.path("myapp"), "not on a Friday")
     said = git(mine.folder, "push", "origin", "HEAD:main", check=False)
     assert "remote: not on a Friday" in said
     assert "pre-receive hook declined" in said
@@ -140,7 +140,7 @@ def test_history_cannot_be_rewritten_or_deleted_by_a_push(site: Site, server: st
 def test_a_client_that_goes_away_takes_its_push_with_it(site: Site, server: str, tmp_path: Path) -> None:
     mine = Clone.of(server, tmp_path / "mine")
     mine.commit("first", {"a": "1"})
-    repository = site.host.path("myapp")
+    repository = site.path("myapp")
     delay_pushes(repository, 600)
     pushing = subprocess.Popen(
         ["git", "push", "origin", "HEAD:main"],
@@ -184,7 +184,7 @@ def test_a_request_that_git_cannot_read_is_answered_in_gits_own_words(site: Site
 
 def test_a_service_that_is_not_gits_is_refused(site: Site) -> None:
     async def ask() -> None:
-        async for _ in smart_http.advertise(site.host.path("myapp"), "upload-archive --exec=x", None):
+        async for _ in smart_http.advertise(site.path("myapp"), "upload-archive --exec=x", None):
             pass
 
     with pytest.raises(ValueError, match="upload-archive"):
@@ -193,7 +193,7 @@ def test_a_service_that_is_not_gits_is_refused(site: Site) -> None:
 
 def test_a_repository_that_is_not_there_is_told_before_the_first_byte(site: Site) -> None:
     async def ask() -> list[bytes]:
-        return [chunk async for chunk in smart_http.advertise(site.host.path("gone"), "git-upload-pack", None)]
+        return [chunk async for chunk in smart_http.advertise(site.path("gone"), "git-upload-pack", None)]
 
     with pytest.raises(Unreachable):
         asyncio.run(ask())
@@ -213,7 +213,7 @@ def _serve(site: Site, body: bytes, *, zipped: bool) -> bytes:
 
     async def exchange() -> bytes:
         answer = smart_http.serve(
-            site.host.path("myapp"),
+            site.path("myapp"),
             "git-upload-pack",
             chunks(),
             gzip=zipped,

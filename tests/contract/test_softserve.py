@@ -1,10 +1,12 @@
 """What Lucity promises on a real Soft-serve beyond what every Git host does."""
 
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -16,11 +18,15 @@ from adapters.records import PushState
 from adapters.secrets import FileSecrets
 from adapters.softserve import SoftServeGitHost
 from adapters.softserve_ssh import Unfit
+from adapters.wiring import Git
 from gitops.problems import NotFound, Refused
 from tests.support.git import Clone, Site, git, new_commit
+from tests.support.graphql_server import serving
 from tests.support.sites import made
-from tests.support.softserve import SoftServe, running
+from tests.support.softserve import SoftServe, binary, running
 from tests.support.waiting import wait_until
+
+OPERATIONS = Path(__file__).parent.parent.parent / "docs" / "operations.md"
 
 
 @pytest.fixture
@@ -249,6 +255,59 @@ class TestOutages:
         own.start()
         assert mirrors.fetch("myapp") == root
         assert mirrors.push("myapp", root, sha).state is PushState.ACCEPTED
+
+
+class TestHooks:
+    """The scripts of docs/operations.md, as they stand."""
+
+    @pytest.fixture
+    def hooked(self, tmp_path: Path) -> Iterator[Site]:
+        """A server whose hooks know Lucity's address from its environment."""
+        with running(tmp_path / "soft serve") as server:
+            site = Site.make(tmp_path / "data", server)
+            site.host.create("myapp")
+            yield site
+
+    @pytest.mark.parametrize("change", [["--force", "origin", "HEAD:refs/heads/main"], ["origin", ":refs/heads/main"]])
+    def test_a_history_cannot_be_rewritten_or_removed(self, hooked: Site, change: list[str]) -> None:
+        assert hooked.server is not None
+        install(hooked.server, "pre-receive")
+        root = first_commit(hooked.mirrors())
+        clone = hooked.clone("myapp")
+        git(clone.folder, "commit", "--quiet", "--amend", "--message", "another")
+        assert "revert instead of rewriting" in git(clone.folder, "push", *change, check=False)
+        assert hooked.host.heads(["myapp"]) == {"myapp": root}
+        git(clone.folder, "reset", "--quiet", "--hard", root)
+        sha = clone.commit("forward", {"b": "1"})
+        clone.push()
+        git(clone.folder, "push", "--quiet", "origin", "HEAD:refs/heads/feature", "HEAD:refs/tags/v1")
+        assert hooked.host.heads(["myapp"]) == {"myapp": sha}
+
+    @pytest.mark.skipif(shutil.which("curl") is None, reason="the hook needs curl")
+    def test_lucity_is_told_of_a_push_past_it(self, tmp_path: Path) -> None:
+        binary()
+        token = tmp_path / "token"
+        server = SoftServe(tmp_path / "soft serve")
+        with closing(server):
+            site = Site.make(tmp_path / "data", server)
+            with serving(tmp_path / "lucity", repository=Git(site.host, site.mirrors()).serve) as lucity:
+                token.write_text(lucity.token)
+                server.variables = {"LUCITY_HOOK_URL": lucity.url, "LUCITY_HOOK_TOKEN_FILE": str(token)}
+                server.start()
+                site.host.create("myapp")
+                install(server, "post-receive")
+                clone = site.clone("myapp")
+                clone.commit("past lucity", {"a": "1"})
+                clone.push()
+                wait_until(lambda: lucity.pushed == ["myapp"], "the notice")
+
+
+def install(server: SoftServe, name: str) -> None:
+    """Put a hook of the documentation where it says."""
+    (script,) = re.findall(rf"`{name}`:.*?```sh\n(.*?)```", OPERATIONS.read_text(), re.DOTALL)
+    path = server.data / "hooks" / name
+    path.write_text(script)
+    path.chmod(0o755)
 
 
 def _end(pid: int) -> None:

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -48,6 +48,7 @@ class SoftServe:
 
     folder: Path
     ports: tuple[int, int, int, int] = field(default_factory=_free_ports)
+    variables: Mapping[str, str] = field(default_factory=dict)
     _process: "subprocess.Popen[bytes] | None" = None
     # The kernel ends a child with the *thread* that started it, so that thread must live as long as the server.
     _starter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
@@ -173,7 +174,7 @@ class SoftServe:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **variables},
+                env={**os.environ, **variables, **self.variables},
                 start_new_session=True,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509
             )
