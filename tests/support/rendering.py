@@ -31,6 +31,53 @@ TINY = Files(
 VALUES = "base/charts/lucity-app/templates/values.yaml"
 """Where TINY's chart shows all its values, in JSON."""
 DIGEST = "sha256:" + "a" * 64
+FULL: dict[str, Any] = {
+    "variables": {"SHARED": "1", "TOKEN": {"secret": "vault", "key": "token"}},
+    "services": {
+        "api": {
+            "image": {"repository": "r/api", "tag": "0x1F", "digest": DIGEST, "pullPolicy": "Always"},
+            "imagePullSecrets": ["registry"],
+            "port": 8080,
+            "command": ["/bin/api"],
+            "args": ["--verbose", "1"],
+            "restartedAt": "2026-11-23T12:00:00Z",
+            "terminationGracePeriodSeconds": 0,
+            "variables": {"URL": {"secret": "db", "key": "url"}},
+            "resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "256Mi", "nvidia.com/gpu": "1"}},
+            "probes": {
+                "readiness": {"httpGet": {"path": "/healthz"}, "periodSeconds": 5},
+                "liveness": {"grpc": {}},
+                "startup": {"exec": {"command": ["true"]}},
+            },
+            "hosts": ["api.example.com", {"host": "*.example.com", "path": "/api"}],
+            "ingress": {"className": "nginx", "annotations": {"a": "b"}, "tls": {"secretName": "api-tls"}},
+            "autoscaling": {"minReplicas": 2, "maxReplicas": 10, "targetMemoryUtilizationPercentage": 70},
+            "securityContext": {
+                "runAsUser": 1000710000,
+                "runAsGroup": 1,
+                "fsGroup": 2,
+                "readOnlyRootFilesystem": True,
+            },
+            "temporary": {"/tmp": "64Mi", "/cache": "1Gi"},  # noqa: S108 - a path inside a container
+            "annotations": {"prometheus.io/scrape": "true"},
+            "serviceAccount": {"annotations": {"role": "x"}},
+            "source": {"repositoryUrl": "https://example.com/x.git", "branch": "main"},
+        },
+        "cleanup": {
+            "image": {"repository": "r/cleanup", "tag": "no"},
+            "schedule": "*/5 * * * *",
+            "cronJob": {"timeZone": "Etc/UTC", "suspend": True, "backoffLimit": 0, "activeDeadlineSeconds": 60},
+        },
+        "web": {
+            "image": {"repository": "r/web", "digest": DIGEST},
+            "port": 80,
+            "hosts": ["a.example.com", "b.example.com", {"host": "a.example.com", "path": "/x"}],
+            "ingress": {"gateway": {"name": "public", "namespace": "gateways"}, "annotations": {"a": "b"}},
+        },
+        "worker": {"image": {"repository": "r/worker", "tag": "12e4567"}, "replicas": 0},
+    },
+}
+"""Services that use all that the chart offers."""
 
 
 def chart_files() -> dict[str, bytes]:
