@@ -26,6 +26,8 @@ from gitops.names import EnvironmentName, ServiceName
 from gitops.problems import invalid
 
 LOG_PAGE = 100
+_MEANING_ALL = {JobKind.PROMOTE, JobKind.ROLLBACK}
+"""Kinds that are about all services when none is named."""
 _ID = re.compile(rf"{JOB_PREFIX}[A-Za-z0-9]{{1,60}}")
 
 
@@ -61,7 +63,6 @@ class Job(Node):
     summary: str = strawberry.field(description="The commit subject, or what it will be.")
     project_name: str
     environment_name: str | None
-    service_names: list[str]
     actor: Person
     reason: str | None
     created_at: datetime
@@ -70,6 +71,15 @@ class Job(Node):
     attempts: int
     steps: list[JobStep]
     no_change: bool = strawberry.field(description="SUCCEEDED without a commit: the head already was as asked.")
+
+    @field("The services that it names; when it named none and meant all, those that its commit changed.")
+    async def service_names(self, info: Info) -> list[str]:
+        """Known already, but for what only the commit tells."""
+        sha = self.record.commit
+        if self.record.services or sha is None or self.kind not in _MEANING_ALL:
+            return list(self.record.services)
+        found = await info.context.load.commit.load((self.project_name, sha))
+        return list(found.services) if found else []
 
     @field("The project; null when there is none (yet).")
     async def project(self, info: Info) -> Project | None:
@@ -136,7 +146,6 @@ class Job(Node):
             summary=record.summary,
             project_name=record.project,
             environment_name=record.environments[0] if record.environments else None,
-            service_names=list(record.services),
             actor=Person.of(record.actor),
             reason=record.reason,
             created_at=record.created_at,

@@ -49,3 +49,24 @@ local function trim_events(cutoff)
   end
   redis.call('XTRIM', EVENTS, 'MINID', '=', text(low) .. '-0')
 end
+
+-- Lines for a job's log, as { stream, text, … }; the newest `most` are kept. Answers the log's key.
+local function append_log(job, most, lines)
+  local key = 'lucity:log:' .. job
+  local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
+  local sequence = last and tonumber(string.match(last[1], '^%d+')) or 0
+  redis.call('SET', 'lucity:log-epoch:' .. job, NEW_EPOCH, 'NX')
+  for position = 1, #lines, 2 do
+    sequence = sequence + 1
+    redis.call('XADD', key, 'MAXLEN', '~', most, text(sequence) .. '-0', 'at', text(NOW), 'stream', lines[position],
+      'text', lines[position + 1])
+  end
+  redis.call('PUBLISH', 'lucity:logs', job)
+  return key
+end
+
+-- How long a log is kept, counted from now.
+local function keep_log(job, milliseconds)
+  redis.call('PEXPIRE', 'lucity:log:' .. job, milliseconds)
+  redis.call('PEXPIRE', 'lucity:log-epoch:' .. job, milliseconds)
+end

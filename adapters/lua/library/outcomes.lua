@@ -31,7 +31,25 @@ local function end_creations(deletion, problem)
   end
 end
 
+local LOG_LINES = 50000
+local STEP_LOG_KEPT = '604800000' -- milliseconds; whoever else writes to the log says how long it is kept
+
+-- What the steps say that they did not say before, as lines of the job's log.
+local function log_steps(job, steps)
+  local before, lines = {}, {}
+  local known = redis.call('HGET', job_key(job.id), 'steps')
+  for _, step in ipairs(known and known ~= '' and cjson.decode(known) or {}) do before[step.name] = step.message end
+  for _, step in ipairs(cjson.decode(steps)) do
+    if type(step.message) == 'string' and step.message ~= before[step.name] then
+      table.insert(lines, 'step')
+      table.insert(lines, step.name .. ': ' .. step.message)
+    end
+  end
+  if #lines > 0 and redis.call('PTTL', append_log(job.id, LOG_LINES, lines)) < 0 then keep_log(job.id, STEP_LOG_KEPT) end
+end
+
 local function write_outcome(job, outcome)
+  if outcome.changes.steps then log_steps(job, outcome.changes.steps) end
   if outcome.ends ~= '' and (outcome.state == 'WAITING' or outcome.state == 'SUCCEEDED') then
     end_creations(job, outcome.ends)
   end
