@@ -3,7 +3,7 @@
 Nothing here knows how a change is queued, committed or answered.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -63,6 +63,11 @@ class Ref:
     name: str
 
 
+def _nowhere(sha: str) -> Tree | None:  # noqa: ARG001 - the same for every context
+    """Look for a commit where nothing older can be read."""
+    return None
+
+
 @dataclass(frozen=True)
 class Context:
     """All that a change may use besides the tree and itself; the same context gives the same result."""
@@ -76,6 +81,8 @@ class Context:
     """The versions of chart lucity-app that this server carries → {path inside the chart: bytes}."""
     reason: str | None = None
     """Why the actor wants it."""
+    at: Callable[[str], Tree | None] = field(default=_nowhere)
+    """The files at a commit of the head's first-parent history, by full SHA; None when it is none of it."""
 
 
 @dataclass(frozen=True)

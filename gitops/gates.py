@@ -35,10 +35,23 @@ def hold_gates(tree: Tree, environment: str, writes: Writes, now: datetime) -> t
     path = environment_values(environment)
     if not holds or path not in writes:
         return ()
-    services = _changed_services(tree, path, writes[path] or b"")
+    services = changed_services(tree, path, writes[path] or b"")
     everything = None in services
     stopping = [hold for hold in holds if hold.service is None or hold.service in services or everything]
     return tuple(_gate(hold, environment) for hold in stopping) if services else ()
+
+
+def changed_services(tree: Tree, path: str, written: bytes) -> set[str | None]:
+    """Services whose effective values a write to an environment's values changes; None stands for what concerns all,
+    or cannot be told because the file cannot be read.
+    """
+    try:
+        base = parse(tree.read(BASE_VALUES) or b"", BASE_VALUES).data
+        before, after = (merge(base, parse(data, path).data) for data in (tree.read(path) or b"", written))
+    except Refused:
+        return {None}
+    keys = (change.key for change in changes(before, after))
+    return {key[2] if key[:2] == SERVICES and len(key) > len(SERVICES) else None for key in keys}
 
 
 def pipeline_gate(tree: Tree, source: str, target: str) -> Gate:
@@ -67,14 +80,6 @@ def passed(draft: Draft, context: Context) -> Draft:
         raise invalid("reason", "An override needs a reason: say why this may pass.")
     names = dict.fromkeys(gate.name for gate in closed)
     return replace(draft, trailers=(*draft.trailers, *((OVERRIDE, f"{name}: {context.reason}") for name in names)))
-
-
-def _changed_services(tree: Tree, path: str, written: bytes) -> set[str | None]:
-    """Services whose effective values the write changes; None among them for what concerns all."""
-    base = parse(tree.read(BASE_VALUES) or b"", BASE_VALUES).data
-    before, after = (merge(base, parse(data, path).data) for data in (tree.read(path) or b"", written))
-    keys = (change.key for change in changes(before, after))
-    return {key[2] if key[:2] == SERVICES and len(key) > len(SERVICES) else None for key in keys}
 
 
 def _gate(hold: Hold, environment: str) -> Gate:

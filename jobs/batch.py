@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
 
 import structlog
@@ -17,10 +16,11 @@ from adapters.ports import MissingCommit, Unreachable
 from adapters.records import JobRecord, NewCommit
 from adapters.wiring import Ports
 from gitops import gates, messages
-from gitops.changes import Context, Draft
+from gitops.changes import Draft
 from gitops.problems import JobFailure, Problem, Refused
 from gitops.tree import Files
 from jobs import namespaces
+from jobs.contexts import context_at
 from jobs.preconditions import check_expected_head
 from jobs.rendering import check_renders, concerned
 
@@ -131,14 +131,13 @@ def _add(ports: Ports, batch: Batch, job: JobRecord) -> tuple[Batch, Callable[[]
     if job.expected_head:
         check_expected_head(ports, change, job.expected_head, batch.head, batch.written)
     before = ports.repositories.snapshot(job.project, batch.tip) if batch.tip else Files()
-    now = datetime.now(UTC)
-    context = Context(now, batch.tip, job.actor, ports.charts, job.reason)
+    context = context_at(ports, job.project, batch.tip, job.actor, job.reason, batch.head)
     draft = gates.passed(change.apply(before, context), context)
     writes = {path: data for path, data in draft.writes.items() if before.read(path) != data}
     if not writes:
         return replace(batch, no_change=(*batch.no_change, (job, draft.subject))), None
     namespaces.check_free(ports, change)
-    new = NewCommit(_message(job, draft), job.actor.name, job.actor.email, now, writes)
+    new = NewCommit(_message(job, draft), job.actor.name, job.actor.email, context.now, writes)
     sha = ports.repositories.commit(job.project, batch.tip, new)
     after = ports.repositories.snapshot(job.project, sha)
     made = Made(job, sha, draft.subject, concerned(writes, after))

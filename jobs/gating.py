@@ -4,17 +4,17 @@ The commit point judges again; a change that cannot be carried out for any other
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from adapters.records import JobRecord
 from adapters.wiring import Ports
 from gitops import gates, repository
-from gitops.changes import Actor, Change, Context, JobKind
+from gitops.changes import Actor, Change, JobKind
 from gitops.pipelines import PIPELINE
 from gitops.problems import Gate, GateClosed, Refused
 from jobs import heads
+from jobs.contexts import context_at
 
-_GATED = {JobKind.DEPLOY, JobKind.PROMOTE}
+_GATED = {JobKind.DEPLOY, JobKind.PROMOTE, JobKind.ROLLBACK}
 
 
 def judge_gates(ports: Ports, actor: Actor, change: Change, reason: str | None) -> None:
@@ -25,9 +25,9 @@ def judge_gates(ports: Ports, actor: Actor, change: Change, reason: str | None) 
     if head.sha is None or head.stale:
         return
     tree = ports.repositories.snapshot(change.project, head.sha)
-    if change.KIND is JobKind.DEPLOY and not repository.read_environment(tree, change.environments[0]).holds:
+    if change.KIND is not JobKind.PROMOTE and not repository.read_environment(tree, change.environments[0]).holds:
         return
-    context = Context(datetime.now(UTC), head.sha, actor, ports.charts, reason)
+    context = context_at(ports, change.project, head.sha, actor, reason, head.sha)
     try:
         draft = change.apply(tree, context)
     except Refused:

@@ -1,7 +1,6 @@
 """Shapes that the contract names already and that no field uses yet, so that clients can generate code for them."""
 
 from datetime import datetime
-from enum import StrEnum
 
 import strawberry
 
@@ -67,28 +66,6 @@ class ProjectSecret:
     updated_at: datetime
 
 
-@strawberry.enum
-class RollbackScope(StrEnum):
-    """How much goes back."""
-
-    IMAGE = "IMAGE"
-    IMAGE_AND_CONFIG = "IMAGE_AND_CONFIG"
-    ENVIRONMENT = "ENVIRONMENT"
-
-
-@strawberry.input
-class RollbackInput(AskedAt):
-    """Go back to an earlier commit."""
-
-    project: str
-    environment: str
-    services: list[str] | None = strawberry.UNSET
-    to: str
-    scope: RollbackScope | None = RollbackScope.IMAGE
-    plan_token: str | None = strawberry.UNSET
-    override: bool | None = False
-
-
 @strawberry.input
 class RevertInput(AskedAt):
     """Take back one commit."""
@@ -142,7 +119,6 @@ TYPES = (
     BlameLine,
     ResourceNode,
     ProjectSecret,
-    RollbackInput,
     RevertInput,
     BuildInput,
     ExtendEnvironmentInput,

@@ -7,6 +7,7 @@ import strawberry
 from adapters.records import JobState
 from gitops.changes import ActorKind, JobKind
 from gitops.commits import CommitKind, SignatureState
+from gitops.operations.rollbacks import RollbackScope
 from gitops.problems import ConflictCode
 from gitops.rollouts import HealthStatus, OperationPhase, RolloutPhase, SyncStatus
 from gitops.services import VariableScope
@@ -21,6 +22,7 @@ for _enum in (
     JobKind,
     JobState,
     OperationPhase,
+    RollbackScope,
     RolloutPhase,
     SignatureState,
     SyncStatus,

@@ -165,6 +165,7 @@ CHANGES_MADE: tuple[Change, ...] = (
     operations.SyncEnvironment("shop", "staging"),
     operations.SetHold("shop", "staging", ("api",), 60),
     operations.ReleaseHold("shop", "staging"),
+    operations.Rollback("shop", "staging", "0" * 40, ("api",), operations.RollbackScope.ENVIRONMENT, override=True),
 )
 
 

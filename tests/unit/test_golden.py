@@ -5,6 +5,7 @@ LUCITY_UPDATE_GOLDEN=1 writes the expectations anew; read the diff before commit
 
 import os
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from gitops.operations import (
     ReleaseHold,
     RemoveService,
     Restart,
+    Rollback,
+    RollbackScope,
     Scale,
     ServiceImage,
     SetHold,
@@ -47,6 +50,17 @@ CONTEXT = Context(
     datetime(2026, 11, 23, 12, tzinfo=UTC), "c" * 40, Actor("ann", "Ann", "ann@example.com"), CHARTS, "incident 12"
 )
 DIGEST = "sha256:" + "1" * 64
+OLD_COMMIT = "0123456" + "0" * 33
+OLD_VALUES = {
+    "development": b"""\
+lucity-app:
+    services:
+        api: {image: {tag: "older"}, replicas: 2, hosts: [old.example.com]}
+        web:
+            image: {tag: "9f8e7d6"}
+""",
+    "staging": b"lucity-app: {services: {web: {image: {tag: old}}}}  # as it was",
+}
 
 CASES: dict[str, Change] = {
     "create-project": CreateProject("shop", ("development", "production")),
@@ -78,6 +92,9 @@ CASES: dict[str, Change] = {
     "unset-text": SetVariables("shop", None, "web", (), ("GREETING",)),
     "set-values": SetValues("shop", "development", (ValueSetting("services.api.resources.limits.cpu", "1"),)),
     "upgrade-chart": UpgradeChart("shop"),
+    "rollback": Rollback("shop", "development", OLD_COMMIT, ("api",)),
+    "rollback-with-configuration": Rollback("shop", "development", OLD_COMMIT, (), RollbackScope.IMAGE_AND_CONFIG),
+    "rollback-environment": Rollback("shop", "staging", OLD_COMMIT, (), RollbackScope.ENVIRONMENT, override=True),
     "hold-services": SetHold("shop", "staging", ("web", "api"), 3600),
     "hold-environment": SetHold("shop", "pr-7"),
     "release-service": ReleaseHold("shop", "development", ("web",)),
@@ -90,10 +107,12 @@ def folder(path: Path) -> dict[str, bytes]:
 
 
 BEFORE = Files(folder(GOLDEN / "before"))
+OLD = BEFORE.with_writes({f"environments/{name}/values.yaml": data for name, data in OLD_VALUES.items()})
 
 
 def outcome(name: str) -> dict[str, bytes]:
-    draft = passed(CASES[name].apply(Files({}) if name == "create-project" else BEFORE, CONTEXT), CONTEXT)
+    context = replace(CONTEXT, at={OLD_COMMIT: OLD}.get)
+    draft = passed(CASES[name].apply(Files({}) if name == "create-project" else BEFORE, context), context)
     files = {path: data for path, data in draft.writes.items() if data is not None}
     removed = sorted(path for path, data in draft.writes.items() if data is None)
     message = render(draft.subject, draft.body, draft.trailers)
@@ -122,9 +141,10 @@ def test_what_a_change_says_can_be_read_back(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in {"create-project", "restart"}])
 def test_a_change_carried_out_twice_finds_nothing_to_do_or_says_why(name: str) -> None:
-    once = BEFORE.with_writes(CASES[name].apply(BEFORE, CONTEXT).writes)
+    context = replace(CONTEXT, at={OLD_COMMIT: OLD}.get)
+    once = BEFORE.with_writes(CASES[name].apply(BEFORE, context).writes)
     if CASES[name].creates or (CASES[name].deletes and name != "delete-project"):
         with pytest.raises(Exception, match=r"exists|does not exist"):
-            CASES[name].apply(once, CONTEXT)
+            CASES[name].apply(once, context)
     else:
-        assert CASES[name].apply(once, CONTEXT).writes == {}
+        assert CASES[name].apply(once, context).writes == {}

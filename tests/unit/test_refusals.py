@@ -18,6 +18,7 @@ from gitops.operations import (
     ReleaseHold,
     RemoveService,
     Restart,
+    Rollback,
     Scale,
     ServiceImage,
     SetHold,
@@ -61,6 +62,7 @@ SAMPLES: list[Change] = [
     SyncEnvironment("shop", "staging"),
     SetHold("shop", "staging", ("api",)),
     ReleaseHold("shop", "staging", ("api",)),
+    Rollback("shop", "staging", "0" * 40, ("api",)),
 ]
 
 
@@ -110,6 +112,7 @@ def test_an_environment_that_does_not_exist_is_named(change: Any) -> None:
         Promote("shop", "development", "staging", ("ghost",)),
         Scale("shop", "staging", "ghost", 1),
         SetHold("shop", "staging", ("api", "ghost")),
+        Rollback("shop", "staging", "0" * 40, ("ghost",)),
         ReleaseHold("shop", "staging", ("ghost",)),
         UpdateService("shop", "ghost", port=1),
         RemoveService("shop", "ghost"),

@@ -8,6 +8,7 @@ from api.graphql.mutations.environments import EnvironmentMutation
 from api.graphql.mutations.holds import HoldMutation
 from api.graphql.mutations.jobs import JobMutation
 from api.graphql.mutations.projects import ProjectMutation
+from api.graphql.mutations.rollbacks import RollbackMutation
 from api.graphql.mutations.services import ServiceMutation
 
 MUTATIONS = (
@@ -15,6 +16,7 @@ MUTATIONS = (
     EnvironmentMutation,
     ServiceMutation,
     DeploymentMutation,
+    RollbackMutation,
     HoldMutation,
     ConfigurationMutation,
     ChartMutation,
