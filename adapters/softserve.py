@@ -10,11 +10,8 @@ import re
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import httpx
 
 from adapters.bundles import checked, keep_bundle, references
 from adapters.folder_lock import Flight
@@ -22,20 +19,16 @@ from adapters.git_process import Finished, run
 from adapters.local_git import SETTINGS
 from adapters.ports import Unreachable
 from adapters.softserve_accounts import READER, WRITER, Accounts
+from adapters.softserve_heads import Heads
 from adapters.softserve_ssh import Declined, parse_names, parse_web_token
 from gitops.problems import NotFound, Refused
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
-_MAIN = re.compile(rb"^(?:0000)?[0-9a-f]{4}(?P<sha>[0-9a-f]{40}) refs/heads/main[\0\n]", re.MULTILINE)
-_ADVERTISEMENT = b"001e# service=git-upload-pack\n0000"
 _GITOPS = "gitops/"
 _LEAVING = "leaving/"
-_AT_ONCE = 4
-_HEAD_SECONDS = 10.0
 _CLONE_SECONDS = 900.0
 _WEB_TOKEN_SECONDS = 300.0
 """They last an hour at Soft-serve; a shorter time takes up what an administrator changed meanwhile."""
-_UNREADABLE = frozenset({401, 403})
 _EXISTS = "repository already exists"
 _COLLABORATES = "collaborator already exists"
 _NOT_FOUND = "repository not found"
@@ -51,7 +44,7 @@ class SoftServeGitHost:
         self._listing = Flight(self._list)
         self._guard = threading.Lock()
         self._web_tokens: dict[str, tuple[float, str]] = {}
-        self._tls = httpx.create_ssl_context()
+        self._heads = Heads(self._http_url, self._reading, lambda repository: self._grant(repository, WRITER))
 
     def prepare(self) -> None:
         """What the first start makes and every start looks at: users, tokens, lucity/settings, no strangers. Raises
@@ -68,15 +61,10 @@ class SoftServeGitHost:
         return sorted(name for name in names if _NAME.fullmatch(name))
 
     def heads(self, projects: Sequence[str]) -> Mapping[str, str]:
-        """See GitHost.heads. One small request each, a few at a time."""
-        repositories = [_repository(project) for project in projects]
-        with self._client() as client:
-            if len(repositories) == 1:
-                found = [self._head(client, repositories[0])]
-            else:
-                with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="heads") as pool:
-                    found = list(pool.map(lambda repository: self._head(client, repository), repositories))
-        return {project: sha for project, sha in zip(projects, found, strict=True) if sha is not None}
+        """See GitHost.heads. One is asked for at once; many are looked at in turn."""
+        found = self._heads.of([_repository(project) for project in projects])
+        heads = {project: found.get(_repository(project)) for project in projects}
+        return {project: sha for project, sha in heads.items() if sha is not None}
 
     def create(self, project: str) -> None:
         """See GitHost.create. What was there before becomes private too."""
@@ -112,9 +100,8 @@ class SoftServeGitHost:
         for a missing one.
         """
         repository = _repository(project)
-        with self._client() as client:
-            if self._refs(client, repository).status_code == httpx.codes.NOT_FOUND:
-                raise Refused(NotFound(f"There is no project {project}", "project", project))
+        if not self._heads.exists(repository):
+            raise Refused(NotFound(f"There is no project {project}", "project", project))
         return self._url(repository), self._writing(project) if push else self._reading()
 
     def credentials_for_reading(self, project: str) -> tuple[str, str, str]:
@@ -169,27 +156,6 @@ class SoftServeGitHost:
                 raise Unreachable("git", f"Soft-serve declined `{command}`: {declined}") from None
             return str(declined)
 
-    def _client(self) -> httpx.Client:
-        return httpx.Client(verify=self._tls, timeout=_HEAD_SECONDS, headers=self._reading())
-
-    def _head(self, client: httpx.Client, repository: str) -> str | None:
-        answer = self._refs(client, repository)
-        if answer.status_code in _UNREADABLE:
-            self._grant(repository, WRITER)
-            answer = self._refs(client, repository)
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            return None
-        if answer.status_code != httpx.codes.OK:
-            said = f"{answer.status_code} {answer.reason_phrase}"
-            raise Unreachable("git", f"Soft-serve at {self._http_url} answers {said} for {repository}")
-        return parse_head(answer.content)
-
-    def _refs(self, client: httpx.Client, repository: str) -> httpx.Response:
-        try:
-            return client.get(f"{self._url(repository)}/info/refs", params={"service": "git-upload-pack"})
-        except httpx.HTTPError as error:
-            raise Unreachable("git", f"Soft-serve at {self._http_url} does not answer: {error}") from None
-
     def _bundle(self, project: str, leaving: str) -> None:
         self._grant(leaving, WRITER)
         environment = _for_git(self._reading())
@@ -207,17 +173,6 @@ class SoftServeGitHost:
 
     def _git(self, environment: Mapping[str, str], *arguments: str) -> Finished:
         return checked(run(arguments, environment=environment, timeout_seconds=_CLONE_SECONDS))
-
-
-def parse_head(advertisement: bytes) -> str | None:
-    """The commit of main in an answer to `info/refs?service=git-upload-pack`; None when it has none.
-
-    Raises Unreachable for what is no such answer. Format: https://git-scm.com/docs/http-protocol
-    """
-    if not advertisement.startswith(_ADVERTISEMENT):
-        raise Unreachable("git", "what answers at LUCITY_SOFTSERVE_HTTP_URL does not speak Git's smart HTTP")
-    found = _MAIN.search(advertisement)
-    return None if found is None else found["sha"].decode()
 
 
 def parse_references(listing: bytes) -> dict[str, str]:

@@ -48,7 +48,12 @@ def keep_admin_token(path: Path, tokens: Tokens) -> str:
 
 
 def admin_login(settings: Settings, origin: str) -> str:
-    """Make a link that logs the administrator in, once; with it the administrator's token when it is missing."""
+    """Make a link that logs the administrator in, once; with it the administrator's token when it is missing. Raises
+    StartFailed.
+    """
     tokens = open_tokens(settings)
-    secret = keep_admin_token(settings.data / "admin-token", tokens)
+    try:
+        secret = keep_admin_token(settings.data / "admin-token", tokens)
+    except Unreachable as outage:
+        raise StartFailed(str(outage)) from None
     return make_login(settings.data, tokens.verify(secret)[0], origin, datetime.now(UTC))

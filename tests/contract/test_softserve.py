@@ -110,6 +110,25 @@ class TestAccess:
         assert mirrors.push("byhand", sha, new).state is PushState.ACCEPTED
 
 
+class TestLooking:
+    """Many repositories, few questions."""
+
+    def test_many_heads_are_known_and_a_push_to_one_is_seen_in_a_while(self, site: Site) -> None:
+        projects = [f"p{number}" for number in range(12)]
+        for project in projects:
+            site.host.create(project)
+        clone = site.clone("p7")
+        first = clone.commit("first", {"a": "1"})
+        clone.push()
+        wait_until(lambda: site.host.heads(projects) == {"p7": first}, "the first head")
+        second = clone.commit("second", {"a": "2"})
+        clone.push()
+        assert site.host.heads(["p7"]) == {"p7": second}, "one is asked for at once"
+        assert site.host.heads(projects) == {"p7": second}
+        site.host.archive("p7")
+        wait_until(lambda: site.host.heads(projects) == {}, "its end")
+
+
 class TestDeleted:
     """Deleted projects do not rise again."""
 

@@ -1,7 +1,10 @@
 """`lucity up` with its repositories on a real Soft-serve."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -9,6 +12,7 @@ import pytest
 
 from tests.support import softserve
 from tests.support.git import Clone, git
+from tests.support.product import QUICK
 from tests.support.softserve import SoftServe
 from tests.support.tour import run_tour, wait_for_job
 from tests.support.up import LUCITY, Up, running
@@ -16,6 +20,12 @@ from tests.support.up import LUCITY, Up, running
 CREATE = 'mutation { createProject(input: {name: "%s"}) { __typename ... on Job { id } } }'
 
 DELETE = 'mutation { deleteProject(input: {name: "%s", confirm: "%s"}) { __typename ... on Job { id } } }'
+
+DEPLOY = """mutation {
+  deploy(input: {project: "myapp", environment: "development", services: [{service: "api", tag: "%s"}]}) {
+    __typename ... on Job { id } ... on Problem { message }
+  }
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftServe]:
 
 @pytest.fixture(scope="module")
 def up(server: SoftServe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with running(tmp_path_factory.mktemp("up") / "data", variables=server.settings()) as started:
+    with running(tmp_path_factory.mktemp("up") / "data", variables={**server.settings(), **QUICK}) as started:
         yield started
 
 
@@ -102,6 +112,22 @@ def test_a_host_that_goes_and_comes_back_costs_no_change(up: Up, server: SoftSer
     server.start()
     up.wait("the end of the job", lambda: up.graphql(query)["job"]["state"] == "SUCCEEDED")
     assert "gitops/later" in server.administer("repo", "list", "--all")
+
+
+@pytest.mark.usefixtures("history")
+def test_a_host_killed_during_a_push_gets_the_change_once(up: Up, server: SoftServe, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    server.install_hook("gitops/myapp", "pre-receive", f"echo $$ > '{started}'; exec sleep 600")
+    job = up.graphql(DEPLOY % "f00ba12")["deploy"]["id"]
+    up.wait("the push", lambda: started.exists() and started.read_text().strip())
+    server.kill()
+    with suppress(ProcessLookupError):
+        os.kill(int(started.read_text()), signal.SIGKILL)
+    (server.path("gitops/myapp") / "hooks" / "pre-receive.d" / "test").unlink()
+    server.start()
+    wait_for_job(up.url, up.token, job)
+    subjects = Clone.of(server.address("gitops/myapp"), tmp_path / "after").subjects()
+    assert subjects.count("deploy(development): api f00ba12") == 1
 
 
 def refused(data: Path, variables: dict[str, str]) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from adapters.ports import Unreachable
-from adapters.softserve import parse_head, parse_references
+from adapters.softserve import parse_references
+from adapters.softserve_heads import parse_head
 from adapters.softserve_ssh import (
     Answer,
     Ssh,
