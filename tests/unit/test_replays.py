@@ -1,7 +1,7 @@
 """The fate of commits, judged over everything that the real Argo CD said, and over whatever a network makes of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -51,6 +51,7 @@ def at(minute: int, second: int) -> datetime:
 
 CASES = [
     Case("deploy-good", (CREATED,), GOOD, at(40, 45), "development", RolloutPhase.DEPLOYED),
+    Case("deploy-good", (CREATED,), replace(GOOD, image=None), at(40, 45), "development", RolloutPhase.DEPLOYED),
     Case(
         "deploy-broken-image",
         (CREATED, GOOD),

@@ -1,0 +1,103 @@
+"""What Argo CD must hold for a project and its environments, as its API takes it. Pure; nothing here asks anybody.
+
+Sources: design section 5; Argo CD 3.6, Application and AppProject of argoproj.io/v1alpha1.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from adapters.argocd_parse import ENVIRONMENT, EPHEMERAL, IDENTITY, PROJECT
+from adapters.records import Application
+from gitops.layout import BASE, environment_folder, environment_values
+
+MANIFEST_PATHS: Final = "argocd.argoproj.io/manifest-generate-paths"
+FINALIZER: Final = "resources-finalizer.argocd.argoproj.io/background"
+_NAMESPACE_KIND: Final = {"group": "", "kind": "Namespace"}
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where Argo CD itself lives and where it deploys. `creates_namespaces`: nobody else makes them."""
+
+    namespace: str = "argocd"
+    destination: str = "https://kubernetes.default.svc"
+    creates_namespaces: bool = True
+
+
+def application_name(project: str, environment: str) -> str:
+    """The Application of an environment."""
+    return f"{project}-{environment}"
+
+
+def render_application(application: Application, repository_url: str, place: Place) -> Body:
+    """The Application of one environment."""
+    environment = application.environment
+    options = ["ServerSideApply=true", *(["CreateNamespace=true"] if place.creates_namespaces else [])]
+    return {
+        "metadata": {
+            "name": application_name(application.project, environment),
+            "namespace": place.namespace,
+            "labels": {
+                PROJECT: application.project,
+                ENVIRONMENT: environment,
+                EPHEMERAL: str(application.ephemeral).lower(),
+            },
+            "annotations": {
+                IDENTITY: application.identity,
+                MANIFEST_PATHS: f"/{BASE};/{environment_folder(environment)}",
+            },
+            "finalizers": [FINALIZER],
+        },
+        "spec": {
+            "project": application.project,
+            "source": {
+                "repoURL": repository_url,
+                "path": BASE,
+                "targetRevision": "main",
+                "helm": {"valueFiles": [f"/{environment_values(environment)}"]},
+            },
+            "destination": {"server": place.destination, "namespace": application.namespace},
+            "syncPolicy": {
+                "automated": {"prune": True, "selfHeal": True},
+                "syncOptions": options,
+                "retry": {
+                    "limit": 5,
+                    "refresh": True,
+                    "backoff": {"duration": "5s", "factor": 2, "maxDuration": "3m"},
+                },
+            },
+        },
+    }
+
+
+def render_project(project: str, repository_url: str, namespaces: Sequence[str], place: Place) -> Body:
+    """The AppProject: only this repository, only these namespaces, nothing that belongs to the whole cluster."""
+    spec: Body = {
+        "description": f"Lucity project {project}",
+        "sourceRepos": [repository_url],
+        "destinations": [{"server": place.destination, "namespace": name} for name in sorted(namespaces)],
+    }
+    if place.creates_namespaces:
+        spec["clusterResourceWhitelist"] = [_NAMESPACE_KIND]
+    return {"metadata": {"name": project, "namespace": place.namespace, "labels": {PROJECT: project}}, "spec": spec}
+
+
+def render_repository(project: str, url: str, username: str, password: str) -> Body:
+    """The repository with the credentials to read it, for this project's Applications only."""
+    return {"type": "git", "repo": url, "username": username, "password": password, "project": project}
+
+
+def is_ours(body: Mapping[str, Any], project: str) -> bool:
+    """Whether an object says by its label that Lucity made it for this project."""
+    labels = body.get("metadata", {}).get("labels") or {}
+    return bool(labels.get(PROJECT) == project)
+
+
+def covers(present: object, wanted: object) -> bool:
+    """Whether everything that is wanted is there already; what others added, and defaults, do not count."""
+    if isinstance(wanted, Mapping):
+        return isinstance(present, Mapping) and all(covers(present.get(key), value) for key, value in wanted.items())
+    return present == wanted

@@ -1,0 +1,288 @@
+"""The delivery by Argo CD keeps the promises of its port: against a fake with state always, and against a real Argo CD
+named by LUCITY_TEST_ARGOCD_URL, _TOKEN or _USERNAME and _PASSWORD.
+"""
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import pytest
+
+from adapters.argocd import ArgoCdDelivery
+from adapters.argocd_http import ArgoCdApi, Credentials, Declined, FixedToken, Login
+from adapters.argocd_objects import Place, covers, render_application, render_project
+from adapters.ports import Unreachable
+from adapters.records import Application, Gone
+from gitops.problems import AlreadyExists, Conflict, ConflictCode, Refused
+from gitops.rollouts import Observation
+from tests.support.argocd_state import PASSWORD
+from tests.support.fake_argocd import fake_argocd
+
+DEADLINE_SECONDS = 30.0
+PLACE = Place()
+T = TypeVar("T")
+
+
+@dataclass
+class Argo:
+    """A delivery, and a look at Argo CD past it. Whatever a test made is taken away at its end."""
+
+    api: ArgoCdApi
+    delivery: ArgoCdDelivery
+    project: str = field(default_factory=lambda: f"t{uuid.uuid4().hex[:10]}")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:1/gitops/{self.project}.git"
+
+    def application(self, environment: str = "development", identity: str = "a" * 40) -> Application:
+        return Application(self.project, environment, f"{self.project}-{environment}", identity, ephemeral=False)
+
+    def body(self, environment: str = "development") -> dict[str, object]:
+        path = f"/api/v1/applications/{self.project}-{environment}"
+        return self.api.get(path, {"project": self.project})
+
+    def namespaces(self) -> list[str]:
+        spec = self.api.get(f"/api/v1/projects/{self.project}")["spec"]
+        return [one["namespace"] for one in spec.get("destinations") or ()]
+
+    def repositories(self) -> set[str]:
+        return {one["repo"] for one in self.api.get("/api/v1/repositories").get("items") or ()}
+
+    def deleted(self, application: Application) -> None:
+        wait(f"the end of {application}", lambda: self.delivery.delete(application))
+
+    def clean(self) -> None:
+        self.delivery.applications(self.project)
+        for body in self.delivery.watching.bodies(self.project):
+            name = body["metadata"]["name"]
+            query = {"cascade": "true", "project": body["spec"]["project"]}
+            self.api.send("DELETE", f"/api/v1/applications/{name}", query=query)
+        wait("the end of the project", self._ended)
+        self.delivery.close()
+
+    def _ended(self) -> bool:
+        """Argo CD keeps a project as long as an Application of it is going."""
+        try:
+            self.delivery.end(self.project)
+        except Unreachable:
+            return False
+        return True
+
+
+def wait(what: str, probe: Callable[[], T]) -> T:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not (answer := probe()):
+        assert time.monotonic() < deadline, f"waited {DEADLINE_SECONDS} s for {what}"
+        time.sleep(0.05)
+    return answer
+
+
+def reach(url: str, credentials: Credentials) -> Argo:
+    api = ArgoCdApi(url, credentials)
+    return Argo(
+        api, ArgoCdDelivery(api, lambda name: (f"http://127.0.0.1:1/gitops/{name}.git", "reader", "word"), PLACE)
+    )
+
+
+@pytest.fixture(params=["fake", "real"])
+def argo(request: pytest.FixtureRequest) -> Iterator[Argo]:
+    if request.param == "fake":
+        with fake_argocd() as fake:
+            made = reach(fake.url, Login("admin", PASSWORD))
+            yield made
+            made.clean()
+        return
+    url = os.environ.get("LUCITY_TEST_ARGOCD_URL")
+    if not url:
+        pytest.skip("LUCITY_TEST_ARGOCD_URL names no Argo CD")
+    token = os.environ.get("LUCITY_TEST_ARGOCD_TOKEN")
+    login = Login(os.environ.get("LUCITY_TEST_ARGOCD_USERNAME", ""), os.environ.get("LUCITY_TEST_ARGOCD_PASSWORD", ""))
+    made = reach(url, FixedToken(token) if token else login)
+    yield made
+    made.clean()
+
+
+def test_an_application_is_made_as_the_design_says(argo: Argo) -> None:
+    argo.delivery.apply(argo.application())
+    wanted = render_application(argo.application(), argo.url, PLACE)
+    assert covers(argo.body(), wanted)
+    assert argo.delivery.applications(argo.project) == [argo.application()]
+
+
+def test_applying_again_changes_nothing(argo: Argo) -> None:
+    argo.delivery.apply(argo.application())
+    before = argo.body()["spec"]
+    project = argo.api.get(f"/api/v1/projects/{argo.project}")["metadata"]["resourceVersion"]
+    argo.delivery.applications(argo.project)
+    argo.delivery.apply(argo.application())
+    assert argo.body()["spec"] == before
+    assert argo.api.get(f"/api/v1/projects/{argo.project}")["metadata"]["resourceVersion"] == project
+
+
+def test_what_somebody_changed_is_put_right(argo: Argo) -> None:
+    argo.delivery.apply(argo.application())
+    bent = render_application(argo.application(), argo.url, PLACE)
+    bent["spec"]["source"]["targetRevision"] = "other"
+    argo.api.send("POST", "/api/v1/applications", bent, {"upsert": "true", "validate": "false"})
+    argo.delivery.applications(argo.project)
+    argo.delivery.apply(argo.application())
+    assert covers(argo.body(), render_application(argo.application(), argo.url, PLACE))
+
+
+def test_an_application_that_is_not_ours_is_left_alone(argo: Argo) -> None:
+    name = f"{argo.project}-development"
+    argo.api.send(
+        "POST",
+        "/api/v1/projects",
+        {"project": render_project(argo.project, argo.url, [argo.application().namespace], PLACE)},
+    )
+    foreign = render_application(argo.application(), argo.url, PLACE)
+    foreign["metadata"]["labels"], foreign["metadata"]["annotations"] = {}, {"mine": "yes"}
+    foreign["metadata"]["finalizers"] = []
+    argo.api.send("POST", "/api/v1/applications", foreign, {"validate": "false"})
+    try:
+        with pytest.raises(Refused) as refusal:
+            argo.delivery.apply(argo.application())
+        assert isinstance(refusal.value.problem, AlreadyExists)
+        assert refusal.value.problem.name == name
+        assert argo.delivery.delete(argo.application())
+        metadata = argo.body()["metadata"]
+        assert isinstance(metadata, dict)
+        assert "lucity.dev/project" not in metadata.get("labels", {})
+        assert argo.delivery.applications(argo.project) == []
+    finally:
+        argo.api.send("DELETE", f"/api/v1/applications/{name}", query={"project": argo.project, "cascade": "false"})
+
+
+def test_an_application_of_another_argo_project_is_left_alone(argo: Argo) -> None:
+    other = f"{argo.project}o"
+    argo.api.send(
+        "POST", "/api/v1/projects", {"project": render_project(other, argo.url, [argo.application().namespace], PLACE)}
+    )
+    foreign = render_application(argo.application(), argo.url, PLACE)
+    foreign["spec"]["project"], foreign["metadata"]["labels"] = other, {}
+    foreign["metadata"]["finalizers"] = []
+    argo.api.send("POST", "/api/v1/applications", foreign, {"validate": "false"})
+    name = f"{argo.project}-development"
+    try:
+        with pytest.raises(Refused) as refusal:
+            argo.delivery.apply(argo.application())
+        assert isinstance(refusal.value.problem, AlreadyExists)
+    finally:
+        argo.api.send("DELETE", f"/api/v1/applications/{name}", query={"project": other, "cascade": "false"})
+        wait("the end of the stranger", lambda: is_missing(argo, name, other))
+        argo.api.send("DELETE", f"/api/v1/projects/{other}")
+
+
+def is_missing(argo: Argo, name: str, project: str) -> bool:
+    try:
+        argo.api.get(f"/api/v1/applications/{name}", {"project": project})
+    except Declined as declined:
+        return declined.status == 404
+    return False
+
+
+def test_an_argo_project_that_is_not_ours_is_left_alone(argo: Argo) -> None:
+    foreign = render_project(argo.project, "http://127.0.0.1:1/other.git", ["other"], PLACE)
+    foreign["metadata"]["labels"] = {}
+    argo.api.send("POST", "/api/v1/projects", {"project": foreign})
+    try:
+        with pytest.raises(Refused) as refusal:
+            argo.delivery.apply(argo.application())
+        assert isinstance(refusal.value.problem, AlreadyExists)
+        argo.delivery.end(argo.project)
+        assert argo.namespaces() == ["other"]
+        assert argo.url not in argo.repositories()
+    finally:
+        argo.api.send("DELETE", f"/api/v1/projects/{argo.project}")
+
+
+def test_the_project_admits_its_repository_and_its_namespaces_only(argo: Argo) -> None:
+    argo.delivery.apply(argo.application("staging"))
+    argo.delivery.apply(argo.application())
+    spec = argo.api.get(f"/api/v1/projects/{argo.project}")["spec"]
+    assert spec["sourceRepos"] == [argo.url]
+    assert argo.namespaces() == [f"{argo.project}-development", f"{argo.project}-staging"]
+    assert spec["clusterResourceWhitelist"] == [{"group": "", "kind": "Namespace"}]
+    argo.deleted(argo.application())
+    assert argo.namespaces() == [f"{argo.project}-staging"]
+
+
+def test_a_deletion_is_true_once_it_is_over(argo: Argo) -> None:
+    argo.delivery.apply(argo.application())
+    assert argo.delivery.delete(argo.application()) is False
+    argo.deleted(argo.application())
+    assert argo.delivery.applications(argo.project) == []
+    assert argo.delivery.delete(argo.application()) is True
+
+
+def test_another_identity_is_never_deleted(argo: Argo) -> None:
+    argo.delivery.apply(argo.application(identity="b" * 40))
+    assert argo.delivery.delete(argo.application(identity="a" * 40)) is True
+    assert argo.delivery.applications(argo.project) == [argo.application(identity="b" * 40)]
+    assert "deletionTimestamp" not in str(argo.body())
+
+
+def test_what_carries_another_identity_is_replaced_and_never_reused(argo: Argo) -> None:
+    old, new = argo.application(identity="a" * 40), argo.application(identity="b" * 40)
+    argo.delivery.apply(old)
+    with pytest.raises(Refused) as refusal:
+        argo.delivery.apply(new)
+    assert isinstance(refusal.value.problem, Conflict)
+    assert refusal.value.problem.code is ConflictCode.BEING_DELETED
+    argo.deleted(old)
+    argo.delivery.apply(new)
+    assert argo.delivery.applications(argo.project) == [new]
+    assert argo.namespaces() == [new.namespace]
+
+
+def test_the_end_of_a_project_takes_its_credentials_too(argo: Argo) -> None:
+    argo.delivery.apply(argo.application())
+    assert argo.url in argo.repositories()
+    argo.deleted(argo.application())
+    argo.delivery.end(argo.project)
+    assert argo.url not in argo.repositories()
+    with pytest.raises(Declined, match="not found"):
+        argo.namespaces()
+    argo.delivery.end(argo.project)
+
+
+def test_a_watch_tells_what_is_there_and_then_what_changes(argo: Argo) -> None:
+    argo.delivery.apply(argo.application())
+    told: list[Observation | Gone] = []
+    watch = argo.delivery.watch()
+
+    def until(done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not done():
+            assert time.monotonic() < deadline, told
+            one = next(watch)
+            if one is not None and one.project == argo.project:
+                told.append(one)
+
+    def seen(environment: str, kind: type) -> bool:
+        return any(one.environment == environment and isinstance(one, kind) for one in told)
+
+    until(lambda: seen("development", Observation))
+    argo.delivery.apply(argo.application("staging"))
+    until(lambda: seen("staging", Observation))
+    argo.deleted(argo.application())
+    until(lambda: seen("development", Gone))
+    assert not seen("staging", Gone)
+    watch.close()  # type: ignore[attr-defined]  # it is a generator
+
+
+def test_statuses_are_of_one_project_or_of_all(argo: Argo) -> None:
+    argo.delivery.apply(argo.application())
+    assert [one.environment for one in argo.delivery.statuses(argo.project)] == ["development"]
+    assert (argo.project, "development") in {(one.project, one.environment) for one in argo.delivery.statuses()}
+    assert argo.delivery.statuses(f"{argo.project}x") == []
+
+
+def test_refreshing_what_is_not_there_is_no_error(argo: Argo) -> None:
+    argo.delivery.refresh(argo.project, ["nowhere"], "a" * 40)
+    argo.delivery.close()

@@ -1,0 +1,184 @@
+"""What stands between Lucity and Argo CD fails in every way a network knows; nothing of it is taken for an answer."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.argocd import ArgoCdDelivery
+from adapters.argocd_http import ArgoCdApi, Credentials, Declined, FixedToken, Login, TokenFile
+from adapters.argocd_objects import Place
+from adapters.ports import Unreachable
+from adapters.records import Application, Gone
+from gitops.rollouts import Observation
+from tests.contract.test_argocd import wait
+from tests.support.argocd_state import PASSWORD, TOKEN, FakeArgoCd
+from tests.support.fake_argocd import fake_argocd
+from tests.support.recordings import raw
+
+DEVELOPMENT = Application("myapp", "development", "myapp-development", "a" * 40, ephemeral=False)
+STAGING = Application("myapp", "staging", "myapp-staging", "b" * 40, ephemeral=False)
+PAGE = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeArgoCd]:
+    with fake_argocd() as started:
+        yield started
+        while OPENED:
+            OPENED.pop().close()
+
+
+OPENED: list[ArgoCdDelivery] = []
+
+
+def reach(fake: FakeArgoCd, credentials: Credentials | None = None, **times: float) -> ArgoCdDelivery:
+    api = ArgoCdApi(fake.url, credentials or FixedToken(TOKEN), times.get("silence_seconds", 45.0))
+    reading = ("http://127.0.0.1:1/gitops/myapp.git", "reader", "word")
+    OPENED.append(ArgoCdDelivery(api, lambda _: reading, Place(), times.get("turn_seconds", 20.0)))
+    return OPENED[-1]
+
+
+def test_a_session_that_ended_is_renewed_once(fake: FakeArgoCd) -> None:
+    delivery = reach(fake, Login("admin", PASSWORD))
+    delivery.apply(DEVELOPMENT)
+    fake.expire_sessions()
+    assert delivery.applications("myapp") == [DEVELOPMENT]
+    assert fake.logins == 2
+
+
+def test_a_password_that_is_wrong_is_said_to_be(fake: FakeArgoCd) -> None:
+    with pytest.raises((Unreachable, Declined), match="Invalid username or password"):
+        reach(fake, Login("admin", "guessed")).applications("myapp")
+
+
+def test_a_token_that_is_refused_is_an_outage_that_says_so(fake: FakeArgoCd) -> None:
+    with pytest.raises(Unreachable, match="refuses our token") as outage:
+        reach(fake, FixedToken("old")).applications("myapp")
+    assert outage.value.component == "delivery"
+    assert "old" not in str(outage.value)
+
+
+def test_a_token_file_that_was_written_again_is_read_again(fake: FakeArgoCd, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("old\n")
+    delivery = reach(fake, TokenFile(file))
+    with pytest.raises(Unreachable):
+        delivery.applications("myapp")
+    file.write_text(f"{TOKEN}\n")
+    assert delivery.applications("myapp") == []
+
+
+@pytest.mark.parametrize("status", [200, 404, 502, 504])
+def test_a_page_of_a_proxy_is_no_answer(fake: FakeArgoCd, status: int) -> None:
+    delivery = reach(fake)
+    delivery.apply(DEVELOPMENT)
+    fake.broken = (status, "text/html", PAGE)
+    for ask in (delivery.statuses, lambda: delivery.delete(DEVELOPMENT), lambda: next(delivery.watch())):
+        with pytest.raises(Unreachable):
+            ask()
+    fake.broken = None
+    assert [one.environment for one in delivery.statuses()] == ["development"]
+
+
+def test_a_port_where_nobody_listens_is_an_outage() -> None:
+    api = ArgoCdApi("http://127.0.0.1:1", FixedToken(TOKEN))
+    with pytest.raises(Unreachable, match="does not answer"):
+        ArgoCdDelivery(api, lambda _: ("", "", ""), Place()).applications("myapp")
+
+
+def test_a_stream_that_breaks_in_the_middle_of_an_event_is_an_outage(fake: FakeArgoCd) -> None:
+    delivery = reach(fake)
+    delivery.apply(DEVELOPMENT)
+    watch = delivery.watch()
+    assert isinstance(next(one for one in watch if one is not None), Observation)
+    fake.cut()
+    rest = [one for one in watch if isinstance(one, Gone)]
+    assert rest == []
+    assert isinstance(next(one for one in delivery.watch() if one is not None), Observation)
+
+
+def test_an_event_that_is_no_json_is_an_outage(fake: FakeArgoCd) -> None:
+    fake.recording = [raw("render-error.sse") + b"\n\n"]
+    with pytest.raises(Unreachable, match="not JSON"):
+        list(reach(fake).watch())
+
+
+def test_silence_is_death(fake: FakeArgoCd) -> None:
+    delivery = reach(fake, silence_seconds=0.5)
+    delivery.apply(DEVELOPMENT)
+    watch = delivery.watch()
+    next(watch)
+    fake.mute = True
+    with pytest.raises(Unreachable, match="does not answer"):
+        list(watch)
+
+
+def test_what_went_while_nobody_watched_is_told_on_the_next_connection(fake: FakeArgoCd) -> None:
+    delivery = reach(fake)
+    delivery.apply(DEVELOPMENT)
+    delivery.apply(STAGING)
+    watch = delivery.watch()
+    told = [next(watch), next(watch)]
+    assert {one.environment for one in told if one} == {"development", "staging"}
+    fake.cut()
+    list(watch)
+    fake.lose("myapp-development")
+    assert next(delivery.watch()) == Gone("myapp", "development")
+
+
+def test_a_sync_waits_for_its_turn(fake: FakeArgoCd) -> None:
+    delivery = reach(fake)
+    delivery.apply(DEVELOPMENT)
+    delivery.sync("myapp", ["development"], "c" * 40)
+    delivery.sync("myapp", ["development"], "c" * 40)
+    assert fake.asked.count("POST /api/v1/applications/myapp-development/sync") > 2
+
+
+def test_a_turn_that_does_not_come_is_to_be_tried_again(fake: FakeArgoCd) -> None:
+    fake.life_seconds = 60
+    delivery = reach(fake, turn_seconds=0.2)
+    delivery.apply(DEVELOPMENT)
+    delivery.sync("myapp", ["development"], "c" * 40)
+    with pytest.raises(Unreachable, match="another operation of myapp-development is still running"):
+        delivery.sync("myapp", ["development"], "c" * 40)
+
+
+def test_exactly_what_is_named_is_refreshed(fake: FakeArgoCd) -> None:
+    delivery = reach(fake)
+    for application in (DEVELOPMENT, STAGING):
+        delivery.apply(application)
+    delivery.refresh("myapp", ["staging"], "c" * 40)
+    wait("the refresh", lambda: fake.refreshed)
+    delivery.close()
+    assert fake.refreshed == ["myapp-staging"]
+
+
+def test_an_application_that_is_as_it_should_be_costs_two_questions(fake: FakeArgoCd) -> None:
+    delivery = reach(fake)
+    for application in (DEVELOPMENT, STAGING):
+        delivery.apply(application)
+    fake.asked.clear()
+    for application in delivery.applications("myapp"):
+        delivery.apply(application)
+    assert fake.asked == ["GET /api/v1/applications", "GET /api/v1/projects/myapp"]
+
+
+def test_a_hint_that_hangs_holds_nobody_up(fake: FakeArgoCd) -> None:
+    delivery = reach(fake)
+    delivery.apply(DEVELOPMENT)
+    held = threading.Thread(target=delivery.refresh, args=("myapp", ["development"], "c" * 40))
+    with fake.lock:
+        held.start()
+        held.join(10)
+        assert not held.is_alive()
+    delivery.close()
+
+
+def test_a_deletion_that_argo_overlooked_is_asked_for_again(fake: FakeArgoCd) -> None:
+    fake.overlooked = True
+    delivery = reach(fake)
+    delivery.apply(DEVELOPMENT)
+    wait("the deletion", lambda: delivery.delete(DEVELOPMENT))
+    assert fake.asked.count("DELETE /api/v1/applications/myapp-development") == 1
