@@ -23,7 +23,7 @@ _SHOWN = 3
 class KubernetesCluster:
     """ports.Cluster. What was found to be right is looked at again after `again_seconds`."""
 
-    def __init__(self, api: KubernetesApi, guards: Sequence[Guard], again_seconds: float = 60.0) -> None:
+    def __init__(self, api: KubernetesApi, guards: Sequence[Guard], again_seconds: float = 300.0) -> None:
         self._api = api
         self._guards = guards
         self._again_seconds = again_seconds

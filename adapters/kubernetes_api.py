@@ -4,12 +4,15 @@ Contended               the object is not as the request took it to be (HTTP 409
 """
 
 import json
+import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
+from kubernetes.config.incluster_config import InClusterConfigLoader
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 from yaml import YAMLError
@@ -17,6 +20,7 @@ from yaml import YAMLError
 from adapters.ports import Unreachable
 
 IN_CLUSTER: Final = "in-cluster"
+SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _TIMEOUT_SECONDS = (2.0, 5.0)
@@ -40,12 +44,15 @@ class KubernetesApi:
         self._outage = ""
 
     @classmethod
-    def by(cls, kubeconfig: str) -> "KubernetesApi":
+    def by(
+        cls, kubeconfig: str, account: Path = SERVICE_ACCOUNT, environ: Mapping[str, str] = os.environ
+    ) -> "KubernetesApi":
         """With a kubeconfig file, or with the pod's own service account. Raises ValueError with what is wrong."""
         configuration = Configuration()
         try:
             if kubeconfig == IN_CLUSTER:
-                config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+                loader = InClusterConfigLoader(account / "token", account / "ca.crt", environ=environ)  # type: ignore[no-untyped-call]
+                loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
             else:
                 config.load_kube_config(kubeconfig, client_configuration=configuration)  # type: ignore[no-untyped-call]
         except (config.ConfigException, OSError, YAMLError) as error:

@@ -56,7 +56,11 @@ def remove(ports: Ports, application: Application) -> str | None:
 
 def agreed(ports: Ports) -> str:
     """What the step says once there is nothing to wait for."""
-    return "the cluster agrees with Git" if ports.cluster else "Lucity has no access to a cluster: nothing to do"
+    return (
+        "the cluster agrees with Git"
+        if ports.cluster
+        else "nothing to do: without access to a cluster Lucity makes and deletes no namespace"
+    )
 
 
 def waiting(outage: Unreachable) -> str:

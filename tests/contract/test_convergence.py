@@ -78,7 +78,7 @@ def test_without_a_cluster_the_step_says_so(tmp_path: Path, valkey: ValkeyServer
             job = lab.admit(CreateProject("shop", ("development",)))
             lab.work("shop")
             steps = {step.name: step.message for step in lab.ended(job.id).steps}
-    assert steps["namespace"] == "Lucity has no access to a cluster: nothing to do"
+    assert steps["namespace"] == "nothing to do: without access to a cluster Lucity makes and deletes no namespace"
 
 
 def test_a_strangers_namespace_fails_the_creation_before_its_commit(shop: Place) -> None:

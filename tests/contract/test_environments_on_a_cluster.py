@@ -1,10 +1,12 @@
 """Environments from change to namespace and back, on a real API server, with exactly the rights that the docs name."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -136,6 +138,16 @@ def test_the_object_that_keeps_a_namespace_is_named_in_the_jobs_step(lab: Lab, p
         let_go(plane, "market-staging")
         done(lab, deletion)
     assert set(namespaces(plane, "market")) == {"market-development"}
+
+
+def test_the_service_account_of_a_pod_is_enough(plane: ControlPlane, tmp_path: Path) -> None:
+    server = urlsplit(yaml.safe_load(plane.kubeconfig.read_text())["clusters"][0]["cluster"]["server"])
+    (tmp_path / "token").write_text(plane.kubectl("create", "token", "lucity").strip())
+    shutil.copy(plane.folder / "pki" / "apiserver.crt", tmp_path / "ca.crt")
+    environ = {"KUBERNETES_SERVICE_HOST": str(server.hostname), "KUBERNETES_SERVICE_PORT": str(server.port)}
+    cluster = KubernetesCluster(KubernetesApi.by("in-cluster", tmp_path, environ), guards(Settings()))
+    cluster.ensure_namespace(Application("pod", "dev", "pod-dev", "a" * 40, ephemeral=False))
+    assert set(namespaces(plane, "pod")) == {"pod-dev"}
 
 
 def test_without_the_right_to_list_the_kind_of_what_keeps_a_namespace_is_named(
