@@ -23,8 +23,8 @@ def node_id(kind: str, *parts: str) -> strawberry.ID:
     return strawberry.ID(base64.urlsafe_b64encode(":".join((kind, *parts)).encode()).decode().rstrip("="))
 
 
-def parse_node_id(text: str) -> tuple[str, str]:
-    """Kind and the joined parts. Raises Refused(InvalidInput) for what is no id of ours."""
+def parse_node_id(text: str, field: str = "id") -> tuple[str, str]:
+    """Kind and the joined parts. Raises Refused(InvalidInput), on `field`, for what is no id of ours."""
     if text.startswith(JOB_PREFIX):
         return "Job", text
     try:
@@ -33,5 +33,5 @@ def parse_node_id(text: str) -> tuple[str, str]:
     except (binascii.Error, UnicodeDecodeError, ValueError):
         kind, parts = "", ""
     if not kind or not parts:
-        raise invalid("id", f"{text[:60]!r} is no id: use one that this API answered.")
+        raise invalid(field, f"{text[:60]!r} is no id: use one that this API answered.")
     return kind, parts

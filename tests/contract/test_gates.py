@@ -16,6 +16,7 @@ from gitops.commits import CommitFilter, CommitKind
 from gitops.gates import standing_holds
 from gitops.operations import AddService, CreateProject, Deploy, ReleaseHold, ServiceImage, SetHold
 from gitops.problems import GateClosed, NotFound, Refused
+from gitops.rollouts import RolloutPhase
 from tests.support.git import git
 from tests.support.graphql_lab import Api, with_api
 from tests.support.lab import ANN, Lab, make_lab
@@ -125,6 +126,25 @@ def test_the_commits_of_holds_are_holds_and_touch_no_values(shop: Lab) -> None:
     page, _ = shop.ports.history.commits("shop", head, CommitFilter(), 2, None)
     assert [(one.kind, one.environments, one.services) for one in page] == [(CommitKind.HOLD, ("staging",), ())] * 2
     assert [one.git.subject for one in page] == ["release(staging): all services", "hold(staging): api"]
+
+
+def test_the_rollout_of_a_hold_ends_and_leaves_what_runs_as_it_was(shop: Lab) -> None:
+    place = ("shop", "staging")
+    with shop.observer():
+        (deployed,) = shop.carry(deploy("a2"))
+        shop.wait("the deploy's rollout", lambda: rollout(shop, deployed.commit))
+        before = shop.ports.statuses.status([place])[place].images
+        held(shop, "api")
+        head = shop.ports.events.heads(["shop"])["shop"]
+        assert shop.wait("the hold's rollout", lambda: rollout(shop, head)) is RolloutPhase.SYNCED
+    assert shop.ports.statuses.status([place])[place].images == before
+
+
+def rollout(lab: Lab, sha: str | None) -> RolloutPhase | None:
+    """The final phase of a commit in staging, once there is one."""
+    key = ("shop", "staging", sha or "")
+    found = lab.ports.statuses.rollouts([key]).get(key)
+    return found.rollout.phase if found and found.rollout.final else None
 
 
 def test_an_environment_that_cannot_be_rendered_can_be_held(shop: Lab) -> None:

@@ -74,13 +74,9 @@ class RollbackMutation:
 
 def _deployment(text: str) -> tuple[str, str, str, str]:
     """Project, environment, service and commit of a deployment's id. Raises Refused(InvalidInput)."""
-    wrong = invalid("to", f"{text[:60]!r} is neither a commit's SHA nor the id of a deployment.")
-    try:
-        kind, rest = parse_node_id(text)
-    except Refused:
-        raise wrong from None
+    kind, rest = parse_node_id(text, "to")
     parts = rest.split(":")
     if kind != "Deployment" or len(parts) != _DEPLOYMENT_PARTS or not all(parts):
-        raise wrong
+        raise invalid("to", f"{text[:60]!r} is neither a commit's SHA nor the id of a deployment.")
     project, environment, service, sha = parts
     return project, environment, service, sha
