@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from sqlite3 import Connection
 from typing import TypeVar
 
+from adapters.history_blame import KEPT_EVERY, Blame, find_route, keep, replay
 from adapters.history_index import Indexer
 from adapters.history_queries import (
     current_deployments,
@@ -13,6 +15,7 @@ from adapters.history_queries import (
     find_revisions,
     newest_commits,
     number_of,
+    read_records,
     select_commits,
     select_deployments,
     touched_pairs,
@@ -71,6 +74,20 @@ class SqliteHistory:
         """See ports.History."""
         return self._ask(project, head, lambda index, at: touched_pairs(index, at, sha))
 
+    def blame(self, project: str, head: str, path: str, lines: range) -> Sequence[CommitRecord]:
+        """See ports.History."""
+        route = self._ask(project, head, lambda index, at: find_route(index, at, path))
+        writers = route.begin[1] if route.begin else []
+        kept: list[Blame] = []
+        for count, blame in enumerate(replay(self._mirror.objects(project), path, route), 1):
+            writers = blame.writers
+            kept += [blame] if count % KEPT_EVERY == 0 else []
+        if kept:
+            self._keep(project, path, kept)
+        wanted = [writers[line - 1] for line in lines if line <= len(writers)]
+        records = self._ask(project, head, lambda index, _: read_records(index, wanted))
+        return [records[number] for number in wanted]
+
     def changes(self, project: str, sha: str) -> Sequence[FileChange]:
         """See ports.History."""
         repository = self._mirror.objects(project)
@@ -96,6 +113,11 @@ class SqliteHistory:
                 cut = b"".join(parts)[:MAX_DIFF_BYTES].decode("utf-8", "ignore")
                 return f"{cut}\n… the rest is left out: the difference is larger than {MAX_DIFF_BYTES // 1024} KiB\n"
         return b"".join(parts).decode("utf-8", "replace")
+
+    def _keep(self, project: str, path: str, blames: Sequence[Blame]) -> None:
+        store, _, _ = self._index(project)
+        with suppress(IndexLost), store.writing() as connection:
+            keep(connection, path, blames)
 
     def _ask(self, project: str, head: str, question: Callable[[Connection, int], Answer]) -> Answer:
         """Put a question at the number of `head`, which is indexed first when it is not yet."""

@@ -14,7 +14,7 @@ from gitops.commits import Person
 from gitops.history import State
 
 CHUNK = 1000
-_NUMBERED = ("commits", "records", "texts", "touches", "path_touches", "images")
+_NUMBERED = ("commits", "records", "texts", "touches", "path_touches", "blames", "images")
 
 
 class Indexer:

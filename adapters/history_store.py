@@ -15,7 +15,7 @@ from pathlib import Path
 
 from adapters.folder_lock import locked
 
-VERSION = 1
+VERSION = 2
 _BUSY_SECONDS = 30.0
 _BUILD_SECONDS = 60.0
 _IDLE_KEPT = 8
@@ -50,6 +50,9 @@ CREATE TABLE pairs (
 ) WITHOUT ROWID;
 CREATE TABLE paths (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);
 CREATE TABLE path_touches (path INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (path, number)) WITHOUT ROWID;
+CREATE TABLE blames (
+  path INTEGER NOT NULL, number INTEGER NOT NULL, writers TEXT NOT NULL, PRIMARY KEY (path, number)
+) WITHOUT ROWID;
 CREATE TABLE lives (
   environment TEXT NOT NULL, created INTEGER NOT NULL, deleted INTEGER, PRIMARY KEY (environment, created)
 ) WITHOUT ROWID;

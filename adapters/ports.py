@@ -169,6 +169,10 @@ class History(Protocol):
         """
         ...
 
+    def blame(self, project: str, head: str, path: str, lines: range) -> Sequence[CommitRecord]:
+        """For each of these lines of a file (from 1), the commit that wrote it; nothing for a line that is not there."""
+        ...
+
     def changes(self, project: str, sha: str) -> Sequence[FileChange]:
         """What a commit changed against its first parent, key by key, in the YAML files of ours that can be read, by
         path. Raises MissingCommit.

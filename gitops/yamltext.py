@@ -9,7 +9,7 @@ from typing import Final
 
 from gitops.caching import SizedCache
 from gitops.problems import Refused
-from gitops.yamlnodes import MAX_BYTES, Map, Node, Scalar, broken, compose, plain, same
+from gitops.yamlnodes import MAX_BYTES, Entry, Map, Node, Scalar, Seq, broken, compose, plain, same
 from gitops.yamlpatches import patch
 
 Key = tuple[str, ...]
@@ -41,6 +41,30 @@ class Document:
                 break
             at, node = entry.start, entry.node
         return self.text.count("\n", 0, at) + 1
+
+    def lines_of(self, key: Key) -> range | None:
+        """The lines (from 1) of a key and all below it; None when there is no such key."""
+        node: Node | None = self.root
+        entry: Entry | None = None
+        for segment in key:
+            entry = node.entries.get(segment) if isinstance(node, Map) else None
+            if entry is None:
+                return None
+            node = entry.node
+        if entry is None:
+            return None
+        end = len(self.text[: max(entry.end, _end(entry.node))].rstrip())
+        return range(self.text.count("\n", 0, entry.start) + 1, self.text.count("\n", 0, end) + 2)
+
+
+def _end(node: Node) -> int:
+    """Where the last value of a node ends; of what is written in blocks the parser also counts what follows."""
+    match node:
+        case Map(flow=False, entries=entries) if entries:
+            return max(max(entry.end, _end(entry.node)) for entry in entries.values())
+        case Seq(flow=False, items=items) if items:
+            return max(_end(item) for item in items)
+    return node.end
 
 
 def parse(data: bytes, path: str) -> Document:

@@ -4,41 +4,9 @@ from datetime import datetime
 
 import strawberry
 
-from api.graphql.changes import ValueChange
-from api.graphql.commits import Commit
-from api.graphql.deployed import DeployedService
 from api.graphql.mutations.admitting import Asked, AskedAt
 from api.graphql.mutations.configuration import ValueInput
 from gitops.rollouts import HealthStatus
-
-
-@strawberry.type
-class Comparison:
-    """Two points of a project's history."""
-
-    base: Commit
-    head: Commit
-    commits: list[Commit]
-    changes: list[ValueChange]
-    diff: str
-
-
-@strawberry.type
-class EnvironmentSnapshot:
-    """An environment as it was."""
-
-    commit: Commit
-    services: list[DeployedService]
-    values_text: str
-
-
-@strawberry.type
-class BlameLine:
-    """One line and the commit that wrote it."""
-
-    commit: Commit
-    line: int
-    text: str
 
 
 @strawberry.type
@@ -114,9 +82,6 @@ class SetProjectSecretInput:
 
 
 TYPES = (
-    Comparison,
-    EnvironmentSnapshot,
-    BlameLine,
     ResourceNode,
     ProjectSecret,
     RevertInput,

@@ -41,10 +41,12 @@ class DeployedService(Node):
         """Known already."""
         return environments.Environment.of(self.place)
 
-    @field("The worst of this service's own resources.")
+    @field("The worst of this service's own resources; UNKNOWN for the past.")
     async def health(self, info: Info) -> HealthStatus:
-        """Loaded when asked for."""
+        """Loaded when asked for; of the past nothing is known any more."""
         place = self.place
+        if (await info.context.load.head.load(place.project)).sha != place.sha:
+            return HealthStatus.UNKNOWN
         view = await info.context.load.status.load((place.project, place.environment.name))
         return service_health(view, self.model.name)
 

@@ -1,5 +1,6 @@
 """Deployments: an image put somewhere by a commit; derived from Git."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Self
 
@@ -115,6 +116,11 @@ async def load(info: Info, project: str, environment: str, service: str, sha: st
 
 
 async def standing(info: Info, project: str, head: str, environment: str, service: str) -> Deployment | None:
-    """The deployment that put the present image there."""
-    record = (await info.context.load.current.load((project, head))).get((environment, service))
+    """The deployment that put the image there that stands at `head`, which may be of the past."""
+    place = environment, service
+    record = (await info.context.load.current.load((project, head))).get(place)
+    newest = (await info.context.load.head.load(project)).sha
+    if record is not None and newest not in {None, head}:
+        now = (await info.context.load.current.load((project, newest))).get(place)
+        record = replace(record, current=now is not None and now.commit.git.sha == record.commit.git.sha)
     return Deployment.of(project, record) if record else None

@@ -5,7 +5,7 @@ from typing import Self
 
 import strawberry
 
-from api.graphql import commits, deployed, deployments, problems, projects, statuses
+from api.graphql import commits, deployed, deployments, points, problems, projects, statuses
 from api.graphql.context import Info
 from api.graphql.fields import field
 from api.graphql.guards import query
@@ -20,6 +20,7 @@ from api.graphql.later import (
     Project,
 )
 from api.graphql.nodes import Node, node_id
+from api.graphql.points import BlameLine, EnvironmentSnapshot, PointInput
 from api.reading.repositories import Place, place_of
 from gitops.names import EnvironmentName, ServiceName, namespace
 from gitops.problems import NotFound, Refused
@@ -83,6 +84,16 @@ class Environment(Node):
         """One page."""
         place = self.place
         return await deployments.page(info, place.project, place.sha, self.name, service, first, after)
+
+    @field("The environment as it was at a revision or a time; null where it was not, or could not be read.")
+    async def at(self, info: Info, point: PointInput) -> EnvironmentSnapshot | None:
+        """Read when asked for."""
+        return await points.at(info, self.place, point)
+
+    @field("Who wrote the lines of a key in its values.yaml; null when it has no such key.")
+    async def blame(self, info: Info, key: str) -> list[BlameLine] | None:
+        """Read when asked for."""
+        return await points.blame(info, self.place, key)
 
     @field("What stops automation here now.")
     def holds(self) -> list[Hold]:

@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
 from api.graphql import announced, problems
+from api.graphql.comparisons import ComparisonQuery
 from api.graphql.environments import EnvironmentQuery
 from api.graphql.job_streams import JobSubscription
 from api.graphql.jobs import JobQuery
@@ -22,7 +23,7 @@ from api.graphql.server import ServerQuery
 from api.graphql.statuses import StatusSubscription
 from api.graphql.tokens import TokenMutation, TokenQuery
 
-QUERIES = (NodeQuery, TokenQuery, ServerQuery, ProjectQuery, EnvironmentQuery, JobQuery)
+QUERIES = (NodeQuery, TokenQuery, ServerQuery, ProjectQuery, EnvironmentQuery, JobQuery, ComparisonQuery)
 SUBSCRIPTIONS = (JobSubscription, LogSubscription, RolloutSubscription, StatusSubscription, ProjectSubscription)
 
 

@@ -1,44 +1,75 @@
-"""What a commit changed against its first parent: value by value, and as unified text."""
+"""What differs between two trees: value by value, and as unified text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from difflib import unified_diff
 
-from adapters.ports import Repositories
 from adapters.wiring import Ports
 from gitops.commits import GitCommit
 from gitops.history import FileChange, value_changes
 from gitops.tree import Files, Tree
 
-FileDelta = tuple[str, bytes | None, bytes | None]
-"""path, before, after"""
+MAX_SHOWN_BYTES = 1024 * 1024
+"""Of one file."""
+
+
+@dataclass(frozen=True)
+class FileDelta:
+    """A file that differs; None: not there. It has two paths where the trees are two environments."""
+
+    old_path: str
+    path: str
+    before: bytes | None
+    after: bytes | None
 
 
 def changes(ports: Ports, project: str, commit: GitCommit) -> list[FileChange]:
-    """Key by key, in the order of paths; nothing for files that are no YAML of ours or cannot be read."""
-    deltas = _deltas(ports.repositories, project, commit)
-    return [change for path, before, after in deltas for change in value_changes(path, before, after)]
+    """What a commit changed against its first parent: see changes_in."""
+    return changes_in(_of_commit(ports, project, commit))
 
 
 def text(ports: Ports, project: str, commit: GitCommit) -> str:
-    """Unified text in Git's form; '' when nothing changed."""
-    return "".join(_unified(*delta) for delta in _deltas(ports.repositories, project, commit))
+    """What a commit changed against its first parent: see text_of."""
+    return text_of(_of_commit(ports, project, commit))
 
 
-def _deltas(repositories: Repositories, project: str, commit: GitCommit) -> Iterator[FileDelta]:
-    after: Tree = repositories.snapshot(project, commit.sha)
-    before: Tree = repositories.snapshot(project, commit.parents[0]) if commit.parents else Files()
-    for path in sorted({*before.files(""), *after.files("")}):
-        old, new = before.read(path), after.read(path)
+def changes_in(deltas: Iterable[FileDelta]) -> list[FileChange]:
+    """Key by key, in the order of paths; nothing for files that are no YAML of ours or cannot be read."""
+    return [change for delta in deltas for change in value_changes(delta.path, delta.before, delta.after)]
+
+
+def text_of(deltas: Iterable[FileDelta]) -> str:
+    """Unified text in Git's form; '' when nothing differs."""
+    return "".join(map(_unified, deltas))
+
+
+def deltas_of(before: Tree, after: Tree, paths: Iterable[tuple[str, str]]) -> Iterator[FileDelta]:
+    """The files that differ among some, each named as `before` and as `after` have it."""
+    for old_path, path in paths:
+        old, new = before.read(old_path), after.read(path)
         if old != new:
-            yield path, old, new
+            yield FileDelta(old_path, path, old, new)
 
 
-def _unified(path: str, before: bytes | None, after: bytes | None) -> str:
-    head = f"diff --git a/{path} b/{path}\n"
-    old = "/dev/null" if before is None else f"a/{path}"
-    new = "/dev/null" if after is None else f"b/{path}"
+def every_path(before: Tree, after: Tree, folder: str = "") -> list[tuple[str, str]]:
+    """All files below a folder that either tree has, for deltas_of."""
+    return [(path, path) for path in sorted({*before.files(folder), *after.files(folder)})]
+
+
+def _of_commit(ports: Ports, project: str, commit: GitCommit) -> Iterator[FileDelta]:
+    after: Tree = ports.repositories.snapshot(project, commit.sha)
+    before: Tree = ports.repositories.snapshot(project, commit.parents[0]) if commit.parents else Files()
+    return deltas_of(before, after, every_path(before, after))
+
+
+def _unified(delta: FileDelta) -> str:
+    head = f"diff --git a/{delta.old_path} b/{delta.path}\n"
+    old = "/dev/null" if delta.before is None else f"a/{delta.old_path}"
+    new = "/dev/null" if delta.after is None else f"b/{delta.path}"
+    if max(len(delta.before or b""), len(delta.after or b"")) > MAX_SHOWN_BYTES:
+        return f"{head}Files {old} and {new} differ; they are too large to be shown\n"
     try:
-        lines = (_lines(before), _lines(after))
+        lines = (_lines(delta.before), _lines(delta.after))
     except UnicodeDecodeError:
         return f"{head}Binary files {old} and {new} differ\n"
     return head + "".join(map(_ended, unified_diff(*lines, old, new)))

@@ -239,3 +239,39 @@ def test_a_value_in_the_way_is_refused_and_named() -> None:
 def test_a_file_cannot_grow_over_its_bound() -> None:
     with pytest.raises(Refused, match="larger than 256 KiB"):
         set_key(b"a: 1\n", ("b",), "x" * 262144)
+
+
+LINES = b"""# head
+a:
+  b: 1 # one
+  # about c
+
+  c:
+    - x
+
+# about d
+d: |
+  text
+  more
+
+e:
+f: {g: 1, h: {i: 2}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "lines"),
+    [
+        ("a", range(2, 8)),
+        ("a.b", range(3, 4)),
+        ("a.c", range(6, 8)),
+        ("d", range(10, 13)),
+        ("e", range(14, 15)),
+        ("f.h.i", range(15, 16)),
+        ("a.x", None),
+        ("a.b.x", None),
+    ],
+)
+def test_a_key_has_its_own_lines_and_none_of_what_follows(key: str, lines: range | None) -> None:
+    assert parse(LINES, "v.yaml").lines_of(tuple(key.split("."))) == lines
+    assert parse(LINES.replace(b"\n", b"\r\n"), "v.yaml").lines_of(tuple(key.split("."))) == lines
