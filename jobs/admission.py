@@ -165,7 +165,9 @@ def _record(
 
 
 def _fingerprint(mutation: str, arguments: Mapping[str, Any]) -> str:
-    asked = {name: value for name, value in arguments.items() if name != "idempotencyKey"}
+    # In an update null means removed, elsewhere it means not given.
+    said_nothing = {name for name in ("reason", "expectedHead") if arguments.get(name) is None}
+    asked = {name: value for name, value in arguments.items() if name not in {"idempotencyKey", *said_nothing}}
     return hashlib.sha256(json.dumps([mutation, asked], sort_keys=True, default=str).encode()).hexdigest()
 
 
