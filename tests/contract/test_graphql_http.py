@@ -252,6 +252,8 @@ def test_pages_and_probes_answer(server: Server, tmp_path: Path) -> None:
     assert httpx.get(f"{server.url}/readyz").json()["components"][0]["name"] == "git"
     (server.data / "down").touch()
     assert httpx.get(f"{server.url}/readyz").status_code == 503
+    assert httpx.get(f"{server.url}/readyz?exclude=worker").status_code == 503
+    assert httpx.get(f"{server.url}/readyz?exclude=worker&exclude=git").status_code == 200
     (server.data / "down").unlink()
     metrics = httpx.get(f"{server.url}/metrics").text
     assert 'lucity_requests_total{method="GET",route="/healthz",status="200"} 1.0' in metrics

@@ -20,7 +20,7 @@ from adapters.settings import Settings
 from adapters.smart_http import BareRepository, ServedRepository, Service
 from api.app import Parts, assemble
 from api.events import Hub
-from api.health import Check
+from api.health import checks_by
 from api.metrics import Figures
 from api.transport.websocket import Bounds
 from gitops.changes import Actor, ActorKind
@@ -254,7 +254,7 @@ def serving(
         hub=hub,
         schema=small_schema(),
         context=lambda actor: Context(actor, hub, counts),
-        checks=lambda: [Check("git", "git", healthy=not (data / "down").exists(), message=None, latency_ms=0.1)],
+        checks=checks_by({"git": lambda: "it is down" if (data / "down").exists() else ""}),
         figures=Figures(hub, list, dict),
         repository=repository or bare(lambda project: data / f"{project}.git"),
         notice=pushed.append,

@@ -15,7 +15,14 @@ MODELS: dict[tuple[str, str], Any] = {
     ("batch/v1", "CronJob"): client.V1CronJob,
     ("autoscaling/v2", "HorizontalPodAutoscaler"): client.V2HorizontalPodAutoscaler,
     ("networking.k8s.io/v1", "Ingress"): client.V1Ingress,
+    ("networking.k8s.io/v1", "NetworkPolicy"): client.V1NetworkPolicy,
+    ("policy/v1", "PodDisruptionBudget"): client.V1PodDisruptionBudget,
+    ("rbac.authorization.k8s.io/v1", "ClusterRole"): client.V1ClusterRole,
+    ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"): client.V1ClusterRoleBinding,
+    ("v1", "PersistentVolumeClaim"): client.V1PersistentVolumeClaim,
 }
+_FOREIGN = {("gateway.networking.k8s.io/v1", "HTTPRoute"), ("monitoring.coreos.com/v1", "ServiceMonitor")}
+"""Kinds that clusters get by definitions of their own; the client knows no types of theirs."""
 _LABEL = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
@@ -26,7 +33,7 @@ def faults(manifest: dict[str, Any]) -> list[str]:
     found = [] if _NAME.fullmatch(manifest["metadata"]["name"]) else [f"name {manifest['metadata']['name']}"]
     found += [f"label {value}" for value in _labels(manifest) if not _LABEL.fullmatch(value)]
     if kind not in MODELS:
-        return found if kind == ("gateway.networking.k8s.io/v1", "HTTPRoute") else [*found, f"kind {kind}"]
+        return found if kind in _FOREIGN else [*found, f"kind {kind}"]
     try:
         MODELS[kind].model_validate(manifest)
     except ValidationError as error:

@@ -1,0 +1,281 @@
+"""Chart lucity: what an install makes of values, judged by Kubernetes' own types."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from adapters.settings import Settings
+from tests.support.installing import (
+    CHART,
+    LEAST,
+    LOCAL,
+    OPTIONS,
+    RELEASE,
+    Installation,
+    merged,
+    named,
+    secrets,
+    variables,
+)
+from tests.support.kubernetes import real_tool
+from tests.support.kubernetes_models import faults
+
+_INFORMATION = 1
+PROCESSES = ["api", "observer", "worker"]
+
+
+@pytest.fixture(scope="module")
+def chart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    installation = Installation(tmp_path_factory.mktemp("helm"))
+    yield installation
+    installation.close()
+
+
+@pytest.fixture(scope="module", params=OPTIONS.values(), ids=list(OPTIONS))
+def objects(chart: Installation, request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """Everything, once for each option."""
+    return chart.objects(request.param)
+
+
+def test_kubernetes_knows_every_object_of_every_option(objects: list[dict[str, Any]]) -> None:
+    assert {one["metadata"]["name"]: faults(one) for one in objects if faults(one)} == {}
+    names = [(one["kind"], one["metadata"]["name"]) for one in objects]
+    assert len(names) == len(set(names))
+    clusterwide = {one["kind"] for one in objects if one["metadata"].get("namespace") != "delivery"}
+    assert clusterwide <= {"ClusterRole", "ClusterRoleBinding"}
+
+
+def test_every_process_runs_restricted(objects: list[dict[str, Any]]) -> None:
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted, and a read-only root."""
+    deployments = named(objects, "Deployment")
+    assert sorted(deployments) == PROCESSES
+    for deployment in deployments.values():
+        pod = deployment["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+def test_no_option_carries_a_secret(objects: list[dict[str, Any]]) -> None:
+    assert "Secret" not in {one["kind"] for one in objects}
+    for deployment in named(objects, "Deployment").values():
+        assert not [name for name in variables(deployment) if re.search("TOKEN$|PASSWORD|REDIS_URL$", name)]
+
+
+def test_every_variable_is_a_setting_that_lucity_takes(objects: list[dict[str, Any]]) -> None:
+    for deployment in named(objects, "Deployment").values():
+        given = {name.removeprefix("LUCITY_").lower(): value for name, value in variables(deployment).items()}
+        assert given.keys() <= Settings.model_fields.keys()
+        given.pop("redis_url_file")
+        Settings.model_validate({key: json.loads(text) if text[0] in "{[" else text for key, text in given.items()})
+
+
+def test_every_file_that_a_variable_names_is_mounted(objects: list[dict[str, Any]]) -> None:
+    for deployment in named(objects, "Deployment").values():
+        files = {value for value in variables(deployment).values() if value.startswith("/run/lucity/")}
+        assert files == {f"/run/lucity/{path}" for path in secrets(deployment)}
+
+
+def test_selectors_find_the_pods_that_they_mean(objects: list[dict[str, Any]]) -> None:
+    labels = {
+        process: one["spec"]["template"]["metadata"]["labels"] for process, one in named(objects, "Deployment").items()
+    }
+    for kind in ("Deployment", "PodDisruptionBudget", "ServiceMonitor"):
+        for process, one in named(objects, kind).items():
+            assert one["spec"]["selector"]["matchLabels"].items() <= labels[process].items()
+    for process, one in named(objects, "NetworkPolicy").items():
+        assert one["spec"]["podSelector"]["matchLabels"].items() <= labels[process].items()
+    service = named(objects, "Service")["api"]
+    assert [process for process in PROCESSES if service["spec"]["selector"].items() <= labels[process].items()] == [
+        "api"
+    ]
+
+
+def test_what_is_missing_is_said_at_once_with_what_makes_it(chart: Installation) -> None:
+    said = chart.refusal({"cluster": {"access": "kubeconfig"}, "httpRoute": {"enabled": True}})
+    lines = {line.strip().split(":")[0] for line in said.splitlines() if line.startswith("  - ")}
+    assert lines == {
+        "- image.repository",
+        "- publicUrl",
+        "- redis.existingSecret",
+        "- keys.existingSecret",
+        "- git.softserve.sshUrl",
+        "- git.softserve.httpUrl",
+        "- git.softserve.adminKey.existingSecret",
+        "- delivery.argocd.url",
+        "- delivery.argocd.token.existingSecret",
+        "- cluster.kubeconfig.existingSecret",
+        "- httpRoute.parentRefs",
+    }
+    assert "kubectl --namespace delivery create secret generic lucity-keys --from-file=token=token" in said
+
+
+def test_the_local_git_host_needs_a_shared_volume_and_soft_serve_none(chart: Installation) -> None:
+    assert "storage.shared.enabled" in chart.refusal(merged(LEAST, {"git": {"host": "local"}}))
+    assert named(chart.objects(), "PersistentVolumeClaim") == {}
+    objects = chart.objects(LOCAL)
+    (claim,) = named(objects, "PersistentVolumeClaim").values()
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    for deployment in named(objects, "Deployment").values():
+        pod = deployment["spec"]["template"]["spec"]
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        assert volumes["data"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+        mounts = {mount["mountPath"]: mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+        assert {mounts[f"/data/{cache}"] for cache in ("mirrors", "history", "scratch")} == {"caches"}
+        assert "LUCITY_SOFTSERVE_SSH_URL" not in variables(deployment)
+
+
+def test_who_talks_to_the_cluster_may_do_what_the_adapter_does_and_no_more(chart: Installation) -> None:
+    objects = chart.objects()
+    rules = {
+        process: {
+            (resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]
+        }
+        for process, role in named(objects, "ClusterRole").items()
+    }
+    guards = {(kind, verb) for kind in ("resourcequotas", "limitranges", "networkpolicies") for verb in _GUARDING}
+    assert rules == {
+        "worker": {("namespaces", "get")},
+        "observer": {*guards, *(("namespaces", verb) for verb in (*_GUARDING, "list"))},
+    }
+    mounted = {
+        process: one["spec"]["template"]["spec"]["automountServiceAccountToken"]
+        for process, one in named(objects, "Deployment").items()
+    }
+    assert mounted == {"api": False, "worker": True, "observer": True}
+
+
+_GUARDING = ("get", "create", "patch", "delete")
+
+
+def test_without_access_to_its_own_cluster_no_process_gets_a_token_of_it(chart: Installation) -> None:
+    for option in ("no cluster", "another cluster"):
+        objects = chart.objects(OPTIONS[option])
+        assert named(objects, "ClusterRole") == named(objects, "ClusterRoleBinding") == {}
+        for deployment in named(objects, "Deployment").values():
+            assert deployment["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
+
+
+def test_a_scaled_process_leaves_its_number_to_the_autoscaler(chart: Installation) -> None:
+    objects = chart.objects(OPTIONS["autoscaling"])
+    assert {name: "replicas" in one["spec"] for name, one in named(objects, "Deployment").items()} == {
+        "api": False,
+        "worker": False,
+        "observer": True,
+    }
+    scalers = named(objects, "HorizontalPodAutoscaler")
+    assert {name: (one["spec"]["minReplicas"], one["spec"]["maxReplicas"]) for name, one in scalers.items()} == {
+        "api": (2, 9),
+        "worker": (1, 6),
+    }
+    assert {name: one["spec"]["replicas"] for name, one in named(chart.objects(), "Deployment").items()} == {
+        "api": 2,
+        "worker": 2,
+        "observer": 2,
+    }
+
+
+def test_the_api_is_alive_and_ready_by_itself(chart: Installation) -> None:
+    (container,) = named(chart.objects(), "Deployment")["api"]["spec"]["template"]["spec"]["containers"]
+    paths = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}
+    assert paths == {
+        "startup": "/healthz",
+        "liveness": "/healthz",
+        "readiness": "/readyz?exclude=git&exclude=worker&exclude=observer",
+    }
+
+
+def test_only_the_api_may_be_called(chart: Installation) -> None:
+    policies = named(chart.objects(OPTIONS["network"]), "NetworkPolicy")
+    assert {name: len(one["spec"].get("ingress", [])) for name, one in policies.items()} == {
+        "api": 1,
+        "worker": 0,
+        "observer": 0,
+    }
+    for one in policies.values():
+        assert one["spec"]["policyTypes"] == ["Ingress", "Egress"]
+        assert [port["port"] for rule in one["spec"]["egress"] for port in rule["ports"]] == [53, 53, 6379]
+    assert named(chart.objects(OPTIONS["open network"]), "NetworkPolicy") == {}
+
+
+def test_users_come_in_by_the_public_name(chart: Installation) -> None:
+    ingress = named(chart.objects(OPTIONS["ingress"]), "Ingress")["api"]["spec"]
+    assert ingress["rules"][0]["host"] == "lucity.example.com"
+    assert ingress["tls"] == [{"hosts": ["lucity.example.com"], "secretName": "lucity-tls"}]
+    objects = chart.objects(OPTIONS["route"], {"publicUrl": "https://lucity.example.com:8443/"})
+    assert named(objects, "HTTPRoute")["api"]["spec"]["hostnames"] == ["lucity.example.com"]
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"publicUrl": "lucity.example.com"}, "publicUrl"),
+        ({"git": {"host": "github"}}, "git"),
+        ({"settings": {"LUCITY_REDIS_URL": "redis://:secret@redis"}}, "LUCITY_REDIS_URL"),
+        ({"settings": {"LUCITY_TESTING": "true"}}, "LUCITY_TESTING"),
+        ({"settings": {"LUCITY_BATCH_LIMIT": 5}}, "LUCITY_BATCH_LIMIT"),
+        ({"aip": {}}, "aip"),
+        ({"observer": {"autoscaling": {"enabled": True}}}, "autoscaling"),
+        ({"redis": {"url": "redis://:secret@redis"}}, "url"),
+    ],
+)
+def test_values_that_mean_nothing_are_refused(chart: Installation, values: dict[str, Any], word: str) -> None:
+    assert word in chart.refusal(merged(LEAST, values))
+
+
+def test_every_value_is_in_the_schema_and_every_one_of_the_schema_has_a_default(chart: Installation) -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    assert set(schema["properties"]) - {"global"} == {
+        line.split(":")[0] for line in (CHART / "values.yaml").read_text().splitlines() if re.match("[a-z]", line)
+    }
+    assert chart.answer(LEAST)["files"]
+
+
+def test_the_notes_say_how_to_get_in_and_what_is_kept_nowhere(chart: Installation) -> None:
+    notes = chart.notes({})
+    assert "exec deployment/lucity-api -- lucity token create" in notes
+    assert "storage.shared is off" in notes
+    assert "storage.shared is off" not in chart.notes(LOCAL)
+
+
+def test_helm_finds_nothing_to_complain_of() -> None:
+    script = "import helm_python, json, sys; print(json.dumps(helm_python.lint(*map(json.loads, sys.argv[1:]))))"
+    command = [sys.executable, "-c", script, json.dumps(str(CHART)), json.dumps(LEAST)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    findings = [found for found in json.loads(done.stdout)["messages"] if found["severity"] > _INFORMATION]
+    assert findings == []
+
+
+def test_the_helm_command_renders_the_same(chart: Installation, tmp_path: Path) -> None:
+    """Arguments of the command are those of docs/operations.md."""
+    helm = real_tool("helm")
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump(merged(LEAST, LOCAL)))
+    given = ["--namespace", RELEASE["namespace"], "--values", str(values)]
+    run([helm, "lint", "--strict", CHART, *given])
+    text = run([helm, "template", RELEASE["name"], CHART, *given, "--kube-version", "1.31.0"])
+    said = [one for one in yaml.safe_load_all(text) if one]
+    assert sorted(said, key=_place) == sorted(chart.objects(LOCAL), key=_place)
+
+
+def _place(manifest: dict[str, Any]) -> tuple[str, str]:
+    return manifest["kind"], manifest["metadata"]["name"]
+
+
+def run(command: Sequence[str | Path]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -1,0 +1,80 @@
+"""Chart lucity on a real Kubernetes API server: what it takes, and what the service accounts may then do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from adapters.cluster import KubernetesCluster
+from adapters.kubernetes_api import KubernetesApi
+from adapters.namespace_guards import guards
+from adapters.ports import Unreachable
+from adapters.records import Application
+from adapters.settings import Settings
+from tests.support.installing import OPTIONS, RELEASE, Installation
+from tests.support.kubernetes import ControlPlane, control_plane
+
+NEEDS_DEFINITIONS = {"HTTPRoute", "ServiceMonitor"}
+STAGING = Application("shop", "staging", "shop-staging", "a" * 40, ephemeral=False)
+
+
+@pytest.fixture(scope="module")
+def plane() -> Iterator[ControlPlane]:
+    with control_plane() as running:
+        running.kubectl("create", "namespace", RELEASE["namespace"])
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    installation = Installation(tmp_path_factory.mktemp("helm"))
+    yield installation
+    installation.close()
+
+
+def apply(plane: ControlPlane, objects: list[dict[str, Any]], *more: str) -> None:
+    known = [one for one in objects if one["kind"] not in NEEDS_DEFINITIONS]
+    arguments = ["apply", "--server-side", "--force-conflicts", "--validate=strict", "--filename=-", *more]
+    plane.kubectl(*arguments, given=yaml.safe_dump_all(known))
+
+
+def as_account(plane: ControlPlane, process: str, folder: Path) -> KubernetesApi:
+    """The API server as the service account of a process meets it."""
+    token = plane.kubectl("create", "token", f"lucity-{process}", "--namespace", RELEASE["namespace"]).strip()
+    configuration = yaml.safe_load(plane.kubeconfig.read_text())
+    configuration["users"] = [{"name": "admin", "user": {"token": token}}]
+    path = folder / process
+    path.write_text(yaml.safe_dump(configuration))
+    return KubernetesApi.by(str(path))
+
+
+@pytest.mark.parametrize("option", OPTIONS.values(), ids=list(OPTIONS))
+def test_the_api_server_takes_every_option(plane: ControlPlane, chart: Installation, option: dict[str, Any]) -> None:
+    apply(plane, chart.objects(option), "--dry-run=server")
+
+
+def test_the_observers_account_makes_and_deletes_a_namespace(
+    plane: ControlPlane, chart: Installation, tmp_path: Path
+) -> None:
+    apply(plane, chart.objects())
+    api = as_account(plane, "observer", tmp_path)
+    for settings in (Settings(), Settings(namespace_quota={}, container_requests={}, namespace_network="open")):
+        cluster = KubernetesCluster(api, guards(settings), again_seconds=0)
+        cluster.ensure_namespace(STAGING)
+    assert cluster.namespaces("shop") == [STAGING]
+    assert "is going" in (cluster.delete_namespace(STAGING) or "")
+    api.close()
+
+
+def test_the_workers_account_looks_and_changes_nothing(
+    plane: ControlPlane, chart: Installation, tmp_path: Path
+) -> None:
+    apply(plane, chart.objects())
+    api = as_account(plane, "worker", tmp_path)
+    cluster = KubernetesCluster(api, guards(Settings()))
+    assert cluster.is_foreign("default")
+    with pytest.raises(Unreachable, match="forbidden"):
+        cluster.ensure_namespace(Application("shop", "other", "shop-other", "b" * 40, ephemeral=False))
+    api.close()
