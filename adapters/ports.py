@@ -170,7 +170,7 @@ class History(Protocol):
         ...
 
     def blame(self, project: str, head: str, path: str, lines: range) -> Sequence[CommitRecord]:
-        """For each of these lines of a file (from 1), the commit that wrote it; nothing for a line that is not there."""
+        """For each of these lines of a file (from 1), the commit that wrote it; nothing for a line not there."""
         ...
 
     def changes(self, project: str, sha: str) -> Sequence[FileChange]:
