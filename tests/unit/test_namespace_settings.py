@@ -1,5 +1,6 @@
 """What settings put into every namespace; a mistake in them stops the start."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from adapters.namespace_guards import guards
 from adapters.settings import Settings
 from cli.configuration import read_settings
 from cli.failures import StartFailed
+
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 def specs(**given: Any) -> dict[str, Any]:
@@ -50,6 +53,13 @@ def test_a_closed_network_lets_pods_of_the_namespace_and_name_resolution_pass_on
 def test_a_setting_that_kubernetes_would_refuse_is_refused_at_the_start(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Settings.model_validate(given)
+
+
+def test_every_setting_that_the_kubernetes_section_names_exists() -> None:
+    section = OPERATIONS.read_text().split("\n## Kubernetes\n")[1].split("\n## ")[0]
+    named = set(re.findall(r"LUCITY_([A-Z_]+)", section))
+    assert named
+    assert named <= {name.upper() for name in Settings.model_fields}
 
 
 def test_a_kubeconfig_that_is_not_there_stops_the_start_with_its_path(tmp_path: Path) -> None:
