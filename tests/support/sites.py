@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.support.git import Site
-from tests.support.softserve import SoftServe, running
+from tests.support.softserve import SoftServe, binary, running
 
 HOSTS = ("local", "softserve")
 
@@ -25,8 +25,9 @@ def made(host: str, folder: Path) -> Iterator[Site]:
 @cache
 def shared() -> SoftServe:
     """The Soft-serve of this process of tests; it ends with it."""
-    stack = ExitStack()
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lucity-soft-serve-"))
-    server = stack.enter_context(running(Path(folder) / "soft serve"))
-    atexit.register(stack.close)
+    binary()
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lucity-soft-serve-"))
+        server = stack.enter_context(running(Path(folder) / "soft serve"))
+        atexit.register(stack.pop_all().close)
     return server
