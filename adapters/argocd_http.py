@@ -16,6 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from adapters.ports import Unreachable
+from adapters.settings import Settings
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
@@ -107,6 +108,16 @@ class Login:
                 answer = api.ask("POST", "/api/v1/session", body=self._body, token="")
                 self._token = str(answer.get("token") or "")
             return bool(self._token)
+
+
+def login_of(settings: Settings) -> Credentials:
+    """The one login that settings name."""
+    if settings.argocd_token is not None:
+        return FixedToken(settings.argocd_token.get_secret_value())
+    if settings.argocd_token_file is not None:
+        return TokenFile(settings.argocd_token_file)
+    password = settings.argocd_password.get_secret_value() if settings.argocd_password else ""
+    return Login(settings.argocd_username or "", password)
 
 
 class ArgoCdApi:

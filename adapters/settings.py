@@ -8,6 +8,7 @@ from pydantic import Field, IPvAnyNetwork, SecretStr, StringConstraints, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _SOFTSERVE = ("softserve_ssh_url", "softserve_http_url", "softserve_admin_key_file")
+_ARGOCD_LOGINS = (("argocd_token",), ("argocd_token_file",), ("argocd_username", "argocd_password"))
 Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$")]
 """https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/, without exponents."""
 
@@ -37,8 +38,24 @@ class Settings(BaseSettings):
     """Where Soft-serve serves Git, as http://HOST:PORT or https://HOST."""
     softserve_admin_key_file: Path | None = None
     """OpenSSH private key, without a passphrase, of an administrator of Soft-serve (SOFT_SERVE_INITIAL_ADMIN_KEYS)."""
-    delivery: Literal["local"] = "local"
-    """What brings Git to the cluster."""
+    delivery: Literal["local", "argocd"] = "local"
+    """What brings Git to the cluster: local renders and runs nothing."""
+    argocd_url: str | None = None
+    """Where Argo CD's API is, as https://HOST."""
+    argocd_token: SecretStr | None = None
+    """API key of an Argo CD account that may create projects, repositories and applications."""
+    argocd_token_file: Path | None = None
+    """A file that holds what LUCITY_ARGOCD_TOKEN would; read again when Argo CD refuses the token."""
+    argocd_username: str | None = None
+    """Instead of a token: an Argo CD user."""
+    argocd_password: SecretStr | None = None
+    """Its password."""
+    argocd_namespace: str = "argocd"
+    """Namespace in which Argo CD keeps its Applications."""
+    argocd_destination: str = "https://kubernetes.default.svc"
+    """The cluster that Argo CD deploys to, by its URL there."""
+    argocd_git_url: str | None = None
+    """The Git host as Argo CD reaches it, when that differs: what stands before /gitops/<project>.git."""
     kubeconfig: str | None = None
     """Access to the cluster: a kubeconfig file, or `in-cluster` for the pod's service account. None: Lucity makes and
     deletes no namespaces.
@@ -151,6 +168,29 @@ class Settings(BaseSettings):
                 raise ValueError(f"LUCITY_{name.upper()} is no address like {' or '.join(sorted(schemes))}://HOST:PORT")
         return self
 
+    @model_validator(mode="after")
+    def _judge_delivery(self) -> Self:
+        logins = {login: [name for name in login if getattr(self, name) is not None] for login in _ARGOCD_LOGINS}
+        given = [login for login, names in logins.items() if names]
+        if self.delivery == "local":
+            wrong = [f"LUCITY_{name.upper()}" for names in logins.values() for name in names]
+            wrong = [*(["LUCITY_ARGOCD_URL"] if self.argocd_url else []), *wrong]
+            if wrong:
+                raise ValueError(f"{_listed(wrong)} must not be set unless LUCITY_DELIVERY is argocd (it is local)")
+            return self
+        if self.argocd_url is None:
+            raise ValueError("LUCITY_DELIVERY is argocd, so LUCITY_ARGOCD_URL must be set too")
+        if len(given) != 1 or len(logins[given[0]]) != len(given[0]):
+            raise ValueError(
+                "LUCITY_DELIVERY is argocd, so exactly one login must be set: LUCITY_ARGOCD_TOKEN, or"
+                " LUCITY_ARGOCD_TOKEN_FILE, or LUCITY_ARGOCD_USERNAME and LUCITY_ARGOCD_PASSWORD"
+            )
+        for name in ("argocd_url", "argocd_git_url"):
+            url = getattr(self, name)
+            if url is not None and not _is_address(url, {"http", "https"}, path=True):
+                raise ValueError(f"LUCITY_{name.upper()} is no address like http://HOST:PORT or https://HOST/PATH")
+        return self
+
     @property
     def redis(self) -> str:
         """The Redis URL; a missing one is a mistake of the caller's."""
@@ -169,13 +209,14 @@ def _listed(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
-def _is_address(url: str, schemes: set[str]) -> bool:
-    """Whether it is scheme://host[:port] without user, path, query or fragment; a slash may end it."""
+def _is_address(url: str, schemes: set[str], *, path: bool = False) -> bool:
+    """Whether it is scheme://host[:port] without user, query, fragment and, unless allowed, path; / may end it."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return False
-    bare = not (parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"))
+    more = parts.path.strip("/") and not path
+    bare = not (parts.username or parts.password or parts.query or parts.fragment or more)
     host = parts.hostname or ""
     return parts.scheme in schemes and bare and bool(host) and not host.startswith("-") and port != 0

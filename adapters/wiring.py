@@ -34,6 +34,7 @@ from adapters.ports import (
     Secrets,
     Statuses,
 )
+from adapters.reading import ReadingByToken
 from adapters.redis_client import connect
 from adapters.secrets import FileSecrets
 from adapters.settings import Settings
@@ -141,6 +142,7 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
     redis = connect(settings.redis)
     leases = RedisLeases(redis, settings)
     renderer = HelmRenderer(settings.data / "scratch", settings.render_timeout_seconds, settings.render_memory_mib)
+    tokens = git.tokens(settings, redis)
     return Ports(
         settings=settings,
         charts=carried_charts(),
@@ -154,14 +156,38 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
         events=RedisEvents(redis, settings),
         statuses=RedisStatuses(redis, settings),
         leases=leases,
-        delivery=LocalDelivery(settings.data / "delivery", git.mirrors, renderer),
+        delivery=_delivery(settings, git, renderer, tokens),
         cluster=_cluster(settings),
         secrets=build_secrets(settings),
-        tokens=git.tokens(settings, redis),
+        tokens=tokens,
         bell=bell(settings, leases),
         failpoints=Failpoints.parse(settings.failpoint, settings.data / "failpoints", testing=settings.testing),
         measures=Measures(redis),
     )
+
+
+def _delivery(settings: Settings, git: Git, renderer: Renderer, tokens: Tokens) -> Delivery:
+    if settings.argocd_url is None:
+        return LocalDelivery(settings.data / "delivery", git.mirrors, renderer)
+    from adapters.argocd import ArgoCdDelivery  # noqa: PLC0415 - its client is for those who have one
+    from adapters.argocd_http import ArgoCdApi, login_of  # noqa: PLC0415
+    from adapters.argocd_objects import Place  # noqa: PLC0415
+
+    place = Place(settings.argocd_namespace, settings.argocd_destination, settings.kubeconfig is None)
+    api = ArgoCdApi(settings.argocd_url, login_of(settings))
+    return ArgoCdDelivery(api, _reading(settings, git, tokens), place)
+
+
+def _reading(settings: Settings, git: Git, tokens: Tokens) -> Callable[[str], tuple[str, str, str]]:
+    """How a delivery reads a project's repository: URL, user and password."""
+    if isinstance(git.host, SoftServeGitHost):
+        read = git.host.credentials_for_reading
+    else:
+        read = ReadingByToken(f"{settings.origin}/git", tokens, build_secrets(settings))
+    if settings.argocd_git_url is None:
+        return read
+    base = settings.argocd_git_url.rstrip("/")
+    return lambda project: (f"{base}/gitops/{project}.git", *read(project)[1:])
 
 
 def _cluster(settings: Settings) -> Cluster | None:

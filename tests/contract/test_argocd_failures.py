@@ -12,10 +12,10 @@ from adapters.argocd_objects import Place
 from adapters.ports import Unreachable
 from adapters.records import Application, Gone
 from gitops.rollouts import Observation
-from tests.contract.test_argocd import wait
 from tests.support.argocd_state import PASSWORD, TOKEN, FakeArgoCd
 from tests.support.fake_argocd import fake_argocd
 from tests.support.recordings import raw
+from tests.support.waiting import wait_until
 
 DEVELOPMENT = Application("myapp", "development", "myapp-development", "a" * 40, ephemeral=False)
 STAGING = Application("myapp", "staging", "myapp-staging", "b" * 40, ephemeral=False)
@@ -150,7 +150,7 @@ def test_exactly_what_is_named_is_refreshed(fake: FakeArgoCd) -> None:
     for application in (DEVELOPMENT, STAGING):
         delivery.apply(application)
     delivery.refresh("myapp", ["staging"], "c" * 40)
-    wait("the refresh", lambda: fake.refreshed)
+    wait_until(lambda: fake.refreshed, "the refresh")
     delivery.close()
     assert fake.refreshed == ["myapp-staging"]
 
@@ -180,5 +180,5 @@ def test_a_deletion_that_argo_overlooked_is_asked_for_again(fake: FakeArgoCd) ->
     fake.overlooked = True
     delivery = reach(fake)
     delivery.apply(DEVELOPMENT)
-    wait("the deletion", lambda: delivery.delete(DEVELOPMENT))
+    wait_until(lambda: delivery.delete(DEVELOPMENT), "the deletion")
     assert fake.asked.count("DELETE /api/v1/applications/myapp-development") == 1
