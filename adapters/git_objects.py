@@ -157,7 +157,7 @@ class Commits:
         sha = str(commit.id)
         known = self._known.get(sha)
         if known is None:
-            known = _git_commit(commit, self._verify(commit))
+            known = read_commit(commit, self._signatures)
             if known.signature.state is not SignatureState.UNKNOWN_KEY:
                 self._remember(known)
         return known
@@ -181,18 +181,20 @@ class Commits:
         armored = self._signer.sign(content.encode())
         return str(repository.create_commit_with_signature(content, armored, "gpgsig"))
 
-    def _verify(self, commit: pygit2.Commit) -> Signature:
-        signed: tuple[bytes | None, bytes | None] = commit.gpg_signature
-        armored, payload = signed
-        if armored is None or payload is None:
-            return Signature(SignatureState.NONE)
-        return self._signatures.verify(payload, armored.decode("ascii", "replace"))
-
     def _remember(self, commit: GitCommit) -> None:
         with self._guard:
             if len(self._known) >= _COMMITS_KEPT:
                 del self._known[next(iter(self._known))]
             self._known[commit.sha] = commit
+
+
+def read_commit(commit: pygit2.Commit, signatures: Signatures) -> GitCommit:
+    """A commit, its signature verified."""
+    signed: tuple[bytes | None, bytes | None] = commit.gpg_signature
+    armored, payload = signed
+    if armored is None or payload is None:
+        return _git_commit(commit, Signature(SignatureState.NONE))
+    return _git_commit(commit, signatures.verify(payload, armored.decode("ascii", "replace")))
 
 
 def write_tree(repository: pygit2.Repository, tree: pygit2.Tree | None, writes: Writes) -> pygit2.Oid | None:

@@ -142,6 +142,23 @@ def prepare(data: Path, redis_host: str) -> None:
 
 
 @main.command()
+@click.argument("clone", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "--allowed-signers",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Keys that count. Default: what gpg.ssh.allowedSignersFile of the clone names, else the file beside it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def audit(clone: Path, allowed_signers: Path | None, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
+    """Tell who did what, when and why, from a clone alone; ends with 1 unless all is well."""
+    from cli import audit as audits  # noqa: PLC0415
+
+    findings = audits.audit(clone, allowed_signers)
+    click.echo(audits.report(findings) if as_json else audits.render(findings), nl=False)
+    sys.exit(any(finding.faults for finding in findings))
+
+
+@main.command()
 def schema() -> None:
     """Print the GraphQL schema."""
     from cli.schema import export  # noqa: PLC0415
