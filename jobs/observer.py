@@ -148,7 +148,7 @@ class Leader:
     def _look_around(self) -> None:
         """What nobody tells us: hand-made pushes, waiting jobs, ends of environments; and all of it again at times."""
         if self._is_due("heads", self.ports.settings.poll_seconds):
-            self._look_at_heads()
+            self._guarded("", lambda _: self._look_at_heads())
         if self._is_due("waiting", self.ports.settings.poll_seconds):
             self.dirty.update(job.project for job in self._waiting())
             self.dirty.update(self.going)
