@@ -4,11 +4,13 @@ import hashlib
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, runtime_checkable
 
 from adapters.helm_pipe import Ended, Exceeded, HelmPipe
+from adapters.helm_schema import AcceptedValues, shape_of, without_schemas
 from adapters.ports import Unreachable
 from adapters.records import Manifests
 from gitops import layout, yamltext
@@ -39,6 +41,7 @@ class HelmRenderer:
         self._lock = threading.Lock()
         self._pipe: HelmPipe | None = None
         self._renders = _Renders()
+        self._accepted = AcceptedValues()
 
     def render(self, tree: Tree, project: str, environment: str) -> Manifests:
         """See ports.Renderer.
@@ -49,12 +52,15 @@ class HelmRenderer:
         values = _values(tree, environment)
         base = _identity(tree)
         release = f"{project}-{environment}"
-        key = (base, hashlib.sha256(values.encode()).hexdigest(), release)
+        key = (base, hashlib.sha256(values.text.encode()).hexdigest(), release)
         rendered = self._renders.get(key)
         if rendered is None:
-            request = {"base": base, "folder": None, "values": values, "name": release, "namespace": release}
-            answer = self._answer(tree, request, environment)
-            rendered = _manifests(answer, environment)
+            chart, shape = _Chart(tree, base), shape_of(values)
+            if self._accepted.has(base, shape):
+                chart = _Chart(tree, f"{base} without schemas", without_schemas)
+            request = {"base": chart.name, "folder": None, "values": values.text, "name": release, "namespace": release}
+            rendered = _manifests(self._answer(chart, request, environment), environment)
+            self._accepted.add(tree, base, shape)
             self._renders.put(key, rendered)
         return rendered
 
@@ -70,27 +76,27 @@ class HelmRenderer:
                 self._pipe.close()
                 self._pipe = None
 
-    def _answer(self, tree: Tree, request: Mapping[str, Any], environment: str) -> dict[str, Any]:
+    def _answer(self, chart: "_Chart", request: Mapping[str, Any], environment: str) -> dict[str, Any]:
         with self._lock:
             try:
-                return self._ask_twice(tree, request)
+                return self._ask_twice(chart, request)
             except (Ended, Exceeded) as error:
                 raise Refused(RenderFailed(str(error), environment)) from error
 
-    def _ask_twice(self, tree: Tree, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask_twice(self, chart: "_Chart", request: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            return self._ask(tree, request)
+            return self._ask(chart, request)
         except Ended:
             # Whoever ended it need not have meant this render; a chart that does so does it again.
-            return self._ask(tree, request)
+            return self._ask(chart, request)
 
-    def _ask(self, tree: Tree, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask(self, chart: "_Chart", request: Mapping[str, Any]) -> dict[str, Any]:
         pipe = self._running()
         answer = pipe.ask(dict(request))
         if "unknown" not in answer:
             return answer
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-            _materialise(tree, Path(folder))
+            _materialise(chart, Path(folder))
             answer = pipe.ask({**request, "folder": f"{folder}/{layout.BASE}"})
             if "error" in answer:
                 answer["error"] = answer["error"].replace(f"{folder}/", "")
@@ -107,6 +113,15 @@ class HelmRenderer:
             except (Ended, OSError) as error:
                 raise Unreachable("helm", f"Helm cannot be started: {error}") from error
         return self._pipe
+
+
+@dataclass(frozen=True)
+class _Chart:
+    """The tree's base/, or those files of it that `has` tells, by the name that Helm's process shall know it by."""
+
+    tree: Tree
+    name: str
+    has: Callable[[str], bool] | None = None
 
 
 class _Renders:
@@ -131,12 +146,12 @@ class _Renders:
                 self._kept.popitem(last=False)
 
 
-def _values(tree: Tree, environment: str) -> str:
+def _values(tree: Tree, environment: str) -> yamltext.Document:
     path = layout.environment_values(environment)
     data = tree.read(path)
     if data is None:
         raise Refused(NotFound(f"Environment {environment} has no {path}", "environment", environment))
-    return yamltext.parse(data, path).text
+    return yamltext.parse(data, path)
 
 
 def _identity(tree: Tree) -> str:
@@ -150,11 +165,12 @@ def _identity(tree: Tree) -> str:
     return digest.hexdigest()
 
 
-def _materialise(tree: Tree, folder: Path) -> None:
+def _materialise(chart: _Chart, folder: Path) -> None:
+    tree = chart.tree
     values = tree.read(layout.BASE_VALUES)
     if values is not None:
         yamltext.parse(values, layout.BASE_VALUES)
-    for path in tree.files(layout.BASE):
+    for path in filter(chart.has, tree.files(layout.BASE)):
         if ".." in PurePosixPath(path).parts or path.startswith("/"):
             raise Refused(InvalidRepository("A path leaves its folder", path))
         target = folder / path

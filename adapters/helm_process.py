@@ -15,7 +15,7 @@ import threading
 from collections import OrderedDict
 from typing import Any
 
-KEPT_CHARTS = 16
+KEPT_CHARTS = 32
 _MIB = 1024 * 1024
 _RUNTIME_MIB = 2048
 """What Go maps besides its heap, and more: this limit is the last resort, the parent watches the resident size."""

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.helm import HelmRenderer
+from adapters.helm_process import KEPT_CHARTS
 from gitops.problems import InvalidRepository, NotFound, RenderFailed
 from gitops.tree import Files
 from gitops.values import merge
@@ -52,7 +53,7 @@ def test_a_change_of_base_or_of_the_environment_is_seen(renderer: HelmRenderer) 
 
 
 def test_more_bases_than_are_kept_still_render(renderer: HelmRenderer) -> None:
-    for number in [*range(20), 0]:
+    for number in [*range(KEPT_CHARTS + 1), 0]:
         tree = template(f"number: {number}")
         text = renderer.render(tree, "shop", "dev").files["base/templates/one.yaml"]
         assert yaml.safe_load(text) == {"number": number}
