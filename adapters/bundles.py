@@ -1,4 +1,6 @@
-"""What is kept of a deleted repository: a git bundle, proven to hold everything before the repository goes."""
+"""Repositories as git bundles: what is kept of a deleted one, proven to hold everything before it goes, and what a
+user takes away.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +30,17 @@ def keep_bundle(repository: Path, archive: Path, project: str) -> None:
     sync_folder(archive)
 
 
+def write_bundle(repository: Path, head: str, bundle: Path) -> None:
+    """Put all that a commit descends from into a bundle, as its branch main. Raises Unreachable."""
+    with TemporaryDirectory(dir=bundle.parent, prefix=".bundle-") as folder:
+        # A bundle holds references, and the repository's own may move meanwhile: so one that shares the objects.
+        borrowed = Path(folder) / "borrowed.git"
+        _told(_git(None, "init", "--quiet", "--bare", "--template=", "--initial-branch=main", "--", str(borrowed)))
+        (borrowed / "objects" / "info" / "alternates").write_text(f"{(repository / 'objects').resolve()}\n")
+        _told(_git(borrowed, "update-ref", "refs/heads/main", head))
+        _told(_git(borrowed, "bundle", "create", "--quiet", str(bundle), "HEAD", "refs/heads/main"))
+
+
 def references(repository: Path) -> dict[str, str]:
     """Every reference of a repository and what it points to."""
     opened = pygit2.Repository(str(repository))
@@ -39,6 +52,11 @@ def checked(finished: Finished) -> Finished:
     if not finished.succeeded:
         raise Unreachable("git", f"a repository could not be archived, it is kept: {finished.stderr.strip()}")
     return finished
+
+
+def _told(finished: Finished) -> None:
+    if not finished.succeeded:
+        raise Unreachable("git", f"a repository could not be bundled: {finished.stderr.strip()}")
 
 
 def _verify(repository: Path, archive: Path, bundle: Path) -> None:

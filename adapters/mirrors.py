@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pygit2
 
+from adapters.bundles import write_bundle
 from adapters.folder_lock import Flight, locked
 from adapters.git_answers import FetchState, classify_fetch, classify_push, message_of
 from adapters.git_objects import Commits, GitTree, Objects
@@ -84,6 +85,10 @@ class Mirrors:
         if not parent:
             self._create(project)
         return self._commits.write(self._open(project), parent, new)
+
+    def bundle(self, project: str, sha: str, file: Path) -> None:
+        """Write a git bundle to clone from: main at a commit, with its whole history. Raises Unreachable."""
+        write_bundle(self._path(project), sha, file)
 
     def push(self, project: str, old: str, new: str) -> PushResult:
         """See Repositories.push."""

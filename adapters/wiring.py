@@ -59,6 +59,8 @@ class Ports:
     githost: GitHost
     repositories: Repositories
     serve: Callable[[str, Service], ServedRepository]
+    bundle: Callable[[str, str, Path], None]
+    """Writes a git bundle of a project at a commit into a file. Raises Unreachable."""
     history: History
     renderer: Renderer
     ledger: Ledger
@@ -149,6 +151,7 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
         githost=git.host,
         repositories=git.mirrors,
         serve=git.serve,
+        bundle=git.mirrors.bundle,
         history=SqliteHistory(settings.data / "history", git.mirrors),
         renderer=renderer,
         ledger=RedisLedger(redis, settings),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -29,6 +30,7 @@ from adapters.tokens import Tokens
 from adapters.wiring import Ports, allowed_signers
 from api.authentication import Authenticator
 from api.edge import Edge, Origins
+from api.eject import Eject, EjectEndpoint
 from api.events import RETRY_SECONDS, Hub, SlowSubscriber
 from api.git import GitEndpoint
 from api.graphql.context import Contexts
@@ -37,6 +39,8 @@ from api.health import Checks, Readiness, alive, checks_of
 from api.login import LoginEndpoint
 from api.metrics import Figures
 from api.pages import STATIC, Pages, SecurityHeaders
+from api.reading.ejections import eject
+from api.reading.heads import Flights
 from api.transport.execution import Engine
 from api.transport.http import HttpEndpoint
 from api.transport.limits import Limits
@@ -62,6 +66,7 @@ class Parts:
     figures: Figures
     repository: Callable[[str, Service], ServedRepository]
     notice: Callable[[str], object]
+    eject: Eject
     bounds: Bounds = field(default_factory=Bounds)
 
 
@@ -83,6 +88,7 @@ def create_app(ports: Ports) -> Starlette:
             figures=Figures(hub, lambda: _unfinished(ports), Measures(client).read),
             repository=ports.serve,
             notice=lambda project: notice(ports, project),
+            eject=partial(eject, ports, Flights(ports)),
             bounds=Bounds(settings.body_bytes, settings.subscriptions_per_connection),
         )
     )
@@ -107,6 +113,7 @@ def assemble(parts: Parts) -> Starlette:
         Route(f"{repository}/git-upload-pack", git.upload_pack, methods=["POST"]),
         Route(f"{repository}/git-receive-pack", git.receive_pack, methods=["POST"]),
         Route(f"{repository}/pushed", git.pushed, methods=["POST"]),
+        Route("/eject/{project}", EjectEndpoint(authenticator, parts.eject).answer),
         Route("/login", login.open),
         Route("/login", login.submit, methods=["POST"]),
         Route("/logout", login.leave, methods=["POST"]),

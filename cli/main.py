@@ -142,6 +142,29 @@ def prepare(data: Path, redis_host: str) -> None:
 
 
 @main.command()
+@click.argument("project")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: PROJECT.tar.gz")
+@click.option("--repo-url", help="Where you will push the repository; without it the Applications leave a gap to fill.")
+@click.option("--url", help="The server. Default: the `lucity up` of the data folder.")
+@click.option("--token", envvar="LUCITY_TOKEN", show_envvar=True, help="Default: the data folder's admin token.")
+@click.option(
+    "--data",
+    envvar="LUCITY_DATA",
+    default="./.lucity",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The data folder.",
+)
+def eject(project: str, output: Path | None, repo_url: str | None, url: str | None, token: str | None, data: Path) -> None:
+    """Download a project as it runs without Lucity: its repository, Argo CD Applications, and how to go on."""
+    from cli import eject as ejection  # noqa: PLC0415
+
+    target = output or Path(f"{project}.tar.gz")
+    ejection.fetch(ejection.address(url, data), ejection.secret(token, data), project, repo_url, target)
+    click.echo(target)
+
+
+@main.command()
 @click.argument("clone", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option(
     "--allowed-signers",

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import strawberry
@@ -22,6 +23,7 @@ from api.app import Parts, assemble
 from api.events import Hub
 from api.health import checks_by
 from api.metrics import Figures
+from api.reading.ejections import Ejection
 from api.transport.websocket import Bounds
 from gitops.changes import Actor, ActorKind
 from gitops.problems import Conflict, ConflictCode, NotFound, PermissionDenied, Refused, invalid
@@ -258,6 +260,7 @@ def serving(
         figures=Figures(hub, list, dict),
         repository=repository or bare(lambda project: data / f"{project}.git"),
         notice=pushed.append,
+        eject=lambda project, _url: Ejection(f"{project}.tar.gz", 0, BytesIO()),
         bounds=bounds or Bounds(),
     )
     server = uvicorn.Server(
