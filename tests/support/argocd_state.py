@@ -24,6 +24,8 @@ class FakeArgoCd:
     applications: dict[str, Body] = field(default_factory=dict)
     projects: dict[str, Body] = field(default_factory=dict)
     repositories: dict[str, Body] = field(default_factory=dict)
+    on_look: Callable[[str], object] | None = None
+    """What happens when an Application is compared with Git: after its creation, a refresh and a sync."""
     asked: list[str] = field(default_factory=list)
     refreshed: list[str] = field(default_factory=list)
     sessions: set[str] = field(default_factory=set)
@@ -75,6 +77,11 @@ class FakeArgoCd:
                 listener.put(b'data: {"result": {"type": "MODIF')
                 listener.put(None)
 
+    def look(self, name: str) -> None:
+        """An Application is compared with Git."""
+        if self.on_look is not None:
+            self.on_look(name)
+
     def later(self, work: Callable[[], object]) -> None:
         """What takes a while."""
         timer = threading.Timer(self.life_seconds, work)
@@ -95,7 +102,7 @@ def made(body: Body) -> Body:
     """The recorded Application, byte for byte, but for who it is and what it is to be."""
     new: Body = deepcopy(loaded("application.json"))
     new.pop("operation")
-    new["status"].pop("operationState")
+    new["status"] = {"sync": {"status": "Unknown"}, "health": {"status": "Healthy"}, "summary": {}}
     metadata = new["metadata"]
     metadata["uid"] = f"{time.monotonic_ns():032x}"
     metadata["labels"], metadata["annotations"] = {}, {}

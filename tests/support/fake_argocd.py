@@ -146,6 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise self._recorded("not-found-with-project" if "project" in query else "not-found-without-project")
         if "refresh" in query:
             self.argo.refreshed.append(name)
+            self.argo.look(name)
             if "deletionTimestamp" in body["metadata"]:
                 self.argo.later(lambda: self.argo.lose(name))
         return body
@@ -153,7 +154,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _create(self, body: Body, query: dict[str, str]) -> Body:
         present = self.argo.applications.get(body["metadata"]["name"])
         if present is None:
-            return self.argo.put(made(body))
+            new = self.argo.put(made(body))
+            self.argo.look(new["metadata"]["name"])
+            return new
         if query.get("upsert") != "true":
             raise self._recorded("create-different-without-upsert")
         return self.argo.put(merged(deepcopy(present), body))
@@ -172,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise self._recorded("not-found-with-project")
         if "operation" in body:
             raise self._recorded("sync-while-operation-in-progress")
-        body["operation"] = {"sync": {"revision": body["status"]["sync"]["revision"]}}
+        body["operation"] = {"sync": {"revision": body["status"]["sync"].get("revision", "")}}
         self.argo.put(body)
         self.argo.later(lambda: self._rest(name))
         return body

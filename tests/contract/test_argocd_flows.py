@@ -1,0 +1,186 @@
+"""Changes all the way to the cluster and back: real Git, a real Valkey, the observer, and Argo CD as its fake plays
+what the real one did.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from adapters.argocd import ArgoCdDelivery
+from adapters.records import JobRecord, JobState
+from gitops.changes import Change
+from gitops.operations import AddService, CreateProject, Deploy, ServiceImage
+from gitops.operations.environments import CreateEnvironment, DeleteEnvironment
+from gitops.operations.projects import DeleteProject
+from gitops.operations.services import UpdateService
+from gitops.rollouts import HealthStatus, Rollout, RolloutPhase, SyncStatus
+from tests.support.argocd_rollouts import Cluster
+from tests.support.argocd_state import TOKEN, FakeArgoCd
+from tests.support.fake_argocd import fake_argocd
+from tests.support.lab import Lab, make_lab
+from tests.support.valkey import ValkeyServer, valkey_server
+
+API = "registry.local/api"
+
+
+@dataclass
+class Site(Lab):
+    """A lab whose delivery is Argo CD, with an observer that runs."""
+
+    fake: FakeArgoCd
+    cluster: Cluster
+
+    def done(self, change: Change) -> JobRecord:
+        """Carry a change out and wait for its success."""
+        job = self.admit(change)
+        self.work(change.project)
+        ended = self.ended(job.id)
+        assert ended.state is JobState.SUCCEEDED, ended
+        return ended
+
+    def deploy(self, tag: str, environment: str = "development") -> str:
+        """Deploy api; the commit."""
+        commit = self.done(Deploy("shop", environment, (ServiceImage("api", tag),))).commit
+        assert commit is not None
+        return commit
+
+    def is_level(self) -> bool:
+        """Whether both environments were observed at the head."""
+        head = self.ports.githost.heads(["shop"])["shop"]
+        found = self.ports.statuses.status([("shop", "development"), ("shop", "staging")]).values()
+        return [(one.revision, one.sync) for one in found] == [(head, SyncStatus.SYNCED)] * 2
+
+    def rollout(self, commit: str, environment: str = "development") -> Rollout | None:
+        found = self.ports.statuses.rollouts([("shop", environment, commit)])
+        return found["shop", environment, commit].rollout if found else None
+
+    def becomes(self, commit: str, phase: RolloutPhase, environment: str = "development") -> Rollout:
+        def probe() -> Rollout | None:
+            found = self.rollout(commit, environment)
+            return found if found is not None and found.phase is phase else None
+
+        return self.wait(f"{commit[:7]} to be {phase}", probe)
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    with valkey_server() as server:
+        yield server
+
+
+@pytest.fixture
+def site(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Site]:
+    with fake_argocd() as fake:
+        lab = make_lab(
+            tmp_path,
+            valkey.url,
+            delivery="argocd",
+            argocd_url=fake.url,
+            argocd_token=TOKEN,
+            argocd_git_url="http://git",
+        )
+        ports = lab.ports
+        cluster = Cluster(fake, lambda name: ports.githost.heads([name]).get(name), ports.repositories.snapshot)
+        fake.on_look = cluster.look
+        site = Site(ports, lab.folder, lab.redis, fake, cluster)
+        site.flush()
+        with site.observer():
+            site.done(CreateProject("shop", ("development", "staging")))
+            site.done(AddService("shop", "api", API, 8080))
+            site.wait("every environment to be looked at", site.is_level)
+            yield site
+        fake.cut()
+        assert isinstance(ports.delivery, ArgoCdDelivery)
+        ports.delivery.close()
+        site.close()
+
+
+def test_a_new_project_has_its_applications_and_their_health(site: Site) -> None:
+    assert sorted(site.fake.applications) == ["shop-development", "shop-staging"]
+    assert site.fake.repositories["http://git/gitops/shop.git"]["project"] == "shop"
+
+    def well() -> bool:
+        found = site.ports.statuses.status([("shop", "development"), ("shop", "staging")]).values()
+        return [(one.sync, one.health) for one in found] == [(SyncStatus.SYNCED, HealthStatus.HEALTHY)] * 2
+
+    site.wait("both to be synced and healthy", well)
+
+
+def test_a_deploy_ends_deployed_and_touches_its_environment_only(site: Site) -> None:
+    site.fake.refreshed.clear()
+    commit = site.deploy("a1b2c3d")
+    found = site.becomes(commit, RolloutPhase.DEPLOYED)
+    assert [(one.kind, one.service) for one in found.resources] == [("Service", "api"), ("Deployment", "api")]
+    assert set(site.fake.refreshed) == {"shop-development"}
+    assert site.rollout(commit, "staging") is None
+
+
+def test_a_broken_image_degrades_with_its_reason_and_a_good_one_heals(site: Site) -> None:
+    site.becomes(site.deploy("a1b2c3d"), RolloutPhase.DEPLOYED)
+    site.done(UpdateService("shop", "api", image="registry.local/broken/api"))
+    broken = site.deploy("d000001")
+    found = site.becomes(broken, RolloutPhase.DEGRADED)
+    assert found.final
+    assert "exceeded its progress deadline" in (found.message or "")
+    site.done(UpdateService("shop", "api", image=API))
+    site.becomes(site.deploy("e000001"), RolloutPhase.DEPLOYED)
+
+
+def test_an_outage_in_the_middle_of_a_rollout_delays_its_verdict_only(site: Site) -> None:
+    site.cluster.paused = True
+    commit = site.deploy("a1b2c3d")
+    site.becomes(commit, RolloutPhase.SYNCING)
+    site.fake.broken = (502, "text/html", b"<html>Bad Gateway</html>")
+    site.fake.cut()
+    site.cluster.paused = False
+    assert site.done(AddService("shop", "web", "registry.local/web")).commit, "a commit needs no Argo CD"
+    site.fake.broken = None
+    site.becomes(commit, RolloutPhase.DEPLOYED)
+
+
+def test_an_environment_deleted_and_created_again_at_once_ends_alive(site: Site) -> None:
+    old = site.fake.applications["shop-staging"]["metadata"]
+    gone = site.admit(DeleteEnvironment("shop", "staging", confirm="staging"))
+    again = site.admit(CreateEnvironment("shop", "staging", source="development"))
+    deadline = time.monotonic() + 30
+    while not all(site.job(job.id).state.ended for job in (gone, again)):
+        site.work("shop")
+        assert time.monotonic() < deadline, (site.job(gone.id), site.job(again.id))
+    assert {site.job(job.id).state for job in (gone, again)} == {JobState.SUCCEEDED}
+    new = site.fake.applications["shop-staging"]["metadata"]
+    assert new["uid"] != old["uid"]
+    assert new["annotations"]["lucity.dev/environment-commit"] == site.job(again.id).commit
+
+
+def test_a_deleted_project_leaves_nothing_in_argo(site: Site) -> None:
+    site.done(DeleteProject("shop", "shop"))
+    assert (site.fake.applications, site.fake.projects, site.fake.repositories) == ({}, {}, {})
+
+
+def test_an_application_of_somebody_else_is_named_by_the_job_that_waits(site: Site) -> None:
+    mine = {"metadata": {"name": "shop-pr-1", "labels": {}}, "spec": {"project": "shop"}, "status": {"sync": {}}}
+    site.fake.put(mine)
+    job = site.admit(CreateEnvironment("shop", "pr-1", source="development", ephemeral=True))
+    site.work("shop")
+
+    def said() -> bool:
+        return any("did not make" in (step.message or "") for step in site.job(job.id).steps)
+
+    site.wait("the reason", said)
+    assert site.job(job.id).state is JobState.WAITING
+    site.fake.lose("shop-pr-1")
+    assert site.ended(job.id).state is JobState.SUCCEEDED
+
+
+def test_an_application_that_somebody_deleted_comes_again(site: Site) -> None:
+    uid = site.fake.applications["shop-development"]["metadata"]["uid"]
+    site.fake.lose("shop-development")
+
+    def back() -> bool:
+        body = site.fake.applications.get("shop-development")
+        return body is not None and body["metadata"]["uid"] != uid
+
+    site.wait("the Application", back)
