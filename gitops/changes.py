@@ -3,7 +3,7 @@
 Nothing here knows how a change is queued, committed or answered.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -68,6 +68,11 @@ def _nowhere(sha: str) -> Tree | None:  # noqa: ARG001 - the same for every cont
     return None
 
 
+def _untold(sha: str, path: str) -> Sequence[str]:  # noqa: ARG001 - as above
+    """Look for commits where no history can be read."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Context:
     """All that a change may use besides the tree and itself; the same context gives the same result."""
@@ -83,6 +88,8 @@ class Context:
     """Why the actor wants it."""
     at: Callable[[str], Tree | None] = field(default=_nowhere)
     """The files at a commit of the head's first-parent history, by full SHA; None when it is none of it."""
+    since: Callable[[str, str], Sequence[str]] = field(default=_untold)
+    """Full SHAs of commits after one that changed a file, oldest first, as far as they can be told."""
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,11 @@ def is_values(path: str) -> bool:
     return path == BASE_VALUES or (environment is not None and path == f"{ENVIRONMENTS}/{environment}/{_VALUES}")
 
 
+def is_structured(path: str) -> bool:
+    """Whether a file holds values of ours, to be told key by key."""
+    return path in {BASE_VALUES, PROJECT} or (environment_of(path) is not None and path.endswith(".yaml"))
+
+
 def environment_names(folders: Iterable[str]) -> frozenset[str]:
     """The environments among the names of the folders below environments/; one with an impossible name is none."""
     return frozenset(name for name in folders if _is_name(name))
@@ -147,7 +152,7 @@ def step(state: State, delta: Delta) -> tuple[State, Effect]:
 
 def value_changes(path: str, before: bytes | None, after: bytes | None) -> tuple[FileChange, ...]:
     """What differs in one YAML file, key by key; nothing for other files and when either side cannot be read."""
-    if not _is_structured(path):
+    if not is_structured(path):
         return ()
     try:
         old, new = (parse_yaml(data, path).data if data is not None else {} for data in (before, after))
@@ -204,10 +209,6 @@ def _has_shape(values: Values) -> bool:
 
 def _is_table(value: object) -> bool:
     return value is None or isinstance(value, Mapping)
-
-
-def _is_structured(path: str) -> bool:
-    return path in {BASE_VALUES, PROJECT} or (environment_of(path) is not None and path.endswith(".yaml"))
 
 
 def _is_name(text: str) -> bool:

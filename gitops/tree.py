@@ -49,3 +49,31 @@ class Files:
         """The same tree after `writes`."""
         merged = {**self.content, **{path: data for path, data in writes.items() if data is not None}}
         return Files({path: data for path, data in merged.items() if writes.get(path, b"") is not None})
+
+
+@dataclass(frozen=True)
+class Overlaid:
+    """A Tree as it is after some writes."""
+
+    below: Tree
+    writes: Writes
+
+    def read(self, path: str) -> bytes | None:
+        """See Tree.read."""
+        return self.writes[path] if path in self.writes else self.below.read(path)
+
+    def folder(self, path: str) -> tuple[str, ...]:
+        """See Tree.folder."""
+        start = f"{path}/" if path else ""
+        changed = {name[len(start) :].split("/", 1)[0] for name in self.writes if name.startswith(start)}
+        kept = set(self.below.folder(path)) - changed
+        return tuple(sorted(kept | {name for name in changed if self._has(f"{start}{name}")}))
+
+    def files(self, path: str) -> Iterable[str]:
+        """See Tree.files."""
+        start = f"{path}/" if path else ""
+        written = {name for name, data in self.writes.items() if data is not None and name.startswith(start)}
+        return sorted({name for name in self.below.files(path) if name not in self.writes} | written)
+
+    def _has(self, path: str) -> bool:
+        return self.read(path) is not None or any(True for _ in self.files(path))

@@ -1,10 +1,16 @@
 """What a change may use besides the tree it is carried out on, gathered from the ports."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from adapters.wiring import Ports
 from gitops.changes import Actor, Context
+from gitops.commits import CommitFilter
 from gitops.tree import Tree
+
+_MOST_LATER: Final = 200
+"""Commits that changed one file since another commit, as far as anybody wants to know."""
 
 
 def context_at(ports: Ports, project: str, tip: str, actor: Actor, reason: str | None, head: str) -> Context:
@@ -15,4 +21,11 @@ def context_at(ports: Ports, project: str, tip: str, actor: Actor, reason: str |
             return None
         return ports.repositories.snapshot(project, sha)
 
-    return Context(datetime.now(UTC), tip, actor, ports.charts, reason, at)
+    def since(sha: str, path: str) -> Sequence[str]:
+        start = ports.history.find(project, head, [sha]).get(sha) if head else None
+        if start is None:
+            return ()
+        found, _ = ports.history.commits(project, head, CommitFilter(path=path), _MOST_LATER, None)
+        return [record.git.sha for record in reversed(found) if record.number > start.number]
+
+    return Context(datetime.now(UTC), tip, actor, ports.charts, reason, at, since)

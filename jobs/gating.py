@@ -10,27 +10,33 @@ from adapters.wiring import Ports
 from gitops import gates, repository
 from gitops.changes import Actor, Change, JobKind
 from gitops.pipelines import PIPELINE
-from gitops.problems import Gate, GateClosed, Refused
+from gitops.problems import Conflict, ConflictCode, Gate, GateClosed, Problem, Refused
 from jobs import heads
 from jobs.contexts import context_at
 
-_GATED = {JobKind.DEPLOY, JobKind.PROMOTE, JobKind.ROLLBACK}
+_GATED = {JobKind.DEPLOY, JobKind.PROMOTE, JobKind.ROLLBACK, JobKind.REVERT}
 
 
 def judge_gates(ports: Ports, actor: Actor, change: Change, reason: str | None) -> None:
-    """Raise Refused(GateClosed) for gates of which one stays closed, InvalidInput for an override without a reason."""
+    """Raise Refused(GateClosed) for gates of which one stays closed, InvalidInput for an override without a reason;
+    and Conflict CHANGED_SINCE for a revert that nothing ahead could make possible.
+    """
     if change.KIND not in _GATED:
         return
     head = heads.current(ports, change.project)
     if head.sha is None or head.stale:
         return
     tree = ports.repositories.snapshot(change.project, head.sha)
-    if change.KIND is not JobKind.PROMOTE and not repository.read_environment(tree, change.environments[0]).holds:
+    places = change.environments or repository.environment_names(tree)
+    held = any(repository.read_environment(tree, name).holds for name in places)
+    if change.KIND not in {JobKind.PROMOTE, JobKind.REVERT} and not held:
         return
     context = context_at(ports, change.project, head.sha, actor, reason, head.sha)
     try:
         draft = change.apply(tree, context)
-    except Refused:
+    except Refused as refused:
+        if _stays(ports, change, refused.problem):
+            raise
         return
     try:
         gates.passed(draft, context)
@@ -39,6 +45,12 @@ def judge_gates(ports: Ports, actor: Actor, change: Change, reason: str | None) 
         problem = refused.problem
         if not isinstance(problem, GateClosed) or not all(_may_open(ahead, gate, change) for gate in problem.gates):
             raise
+
+
+def _stays(ports: Ports, change: Change, problem: Problem) -> bool:
+    """Whether what stops a revert can be told at once: no job ahead could put back what was changed since."""
+    changed_since = isinstance(problem, Conflict) and problem.code is ConflictCode.CHANGED_SINCE
+    return changed_since and not ports.ledger.unfinished([change.project]).get(change.project)
 
 
 def _may_open(ahead: Iterable[JobRecord], gate: Gate, change: Change) -> bool:

@@ -35,15 +35,6 @@ class ProjectSecret:
 
 
 @strawberry.input
-class RevertInput(AskedAt):
-    """Take back one commit."""
-
-    project: str
-    commit: str
-    override: bool | None = False
-
-
-@strawberry.input
 class BuildInput(Asked):
     """Build an image from the source repository."""
 
@@ -84,7 +75,6 @@ class SetProjectSecretInput:
 TYPES = (
     ResourceNode,
     ProjectSecret,
-    RevertInput,
     BuildInput,
     ExtendEnvironmentInput,
     UpdateProjectInput,

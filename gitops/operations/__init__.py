@@ -15,6 +15,7 @@ from gitops.operations.environments import CreateEnvironment, DeleteEnvironment
 from gitops.operations.holds import ReleaseHold, SetHold
 from gitops.operations.projects import CreateProject, DeleteProject
 from gitops.operations.promotions import Promote
+from gitops.operations.reverts import Revert
 from gitops.operations.rollbacks import Rollback, RollbackScope
 from gitops.operations.services import AddService, RemoveService, UpdateService
 from gitops.operations.values import SetValues, ValueSetting
@@ -38,6 +39,7 @@ _KINDS: Final[tuple[type[Change], ...]] = (
     SetHold,
     ReleaseHold,
     Rollback,
+    Revert,
 )
 CHANGES: Final[Mapping[str, type[Change]]] = {kind.__name__: kind for kind in _KINDS}
 """Class name → class, to read changes back from their records."""
@@ -54,6 +56,7 @@ __all__ = [
     "ReleaseHold",
     "RemoveService",
     "Restart",
+    "Revert",
     "Rollback",
     "RollbackScope",
     "Scale",

@@ -166,6 +166,7 @@ CHANGES_MADE: tuple[Change, ...] = (
     operations.SetHold("shop", "staging", ("api",), 60),
     operations.ReleaseHold("shop", "staging"),
     operations.Rollback("shop", "staging", "0" * 40, ("api",), operations.RollbackScope.ENVIRONMENT, override=True),
+    operations.Revert("shop", "0" * 40, "1" * 40, "by hand", ("base", "environments/x"), ("api",), override=True),
 )
 
 

@@ -25,6 +25,7 @@ from gitops.operations import (
     ReleaseHold,
     RemoveService,
     Restart,
+    Revert,
     Rollback,
     RollbackScope,
     Scale,
@@ -51,6 +52,7 @@ CONTEXT = Context(
 )
 DIGEST = "sha256:" + "1" * 64
 OLD_COMMIT = "0123456" + "0" * 33
+REVERTED, ITS_PARENT = "fedcba9" + "0" * 33, "fedcba8" + "0" * 33
 OLD_VALUES = {
     "development": b"""\
 lucity-app:
@@ -95,6 +97,10 @@ CASES: dict[str, Change] = {
     "rollback": Rollback("shop", "development", OLD_COMMIT, ("api",)),
     "rollback-with-configuration": Rollback("shop", "development", OLD_COMMIT, (), RollbackScope.IMAGE_AND_CONFIG),
     "rollback-environment": Rollback("shop", "staging", OLD_COMMIT, (), RollbackScope.ENVIRONMENT, override=True),
+    "revert": Revert("shop", REVERTED, ITS_PARENT, "deploy(development): api a1b2c3d", ("environments/development",)),
+    "revert-by-hand": Revert(
+        "shop", REVERTED, ITS_PARENT, "Tune, and see", ("NOTES.md", "base", "environments/development")
+    ),
     "hold-services": SetHold("shop", "staging", ("web", "api"), 3600),
     "hold-environment": SetHold("shop", "pr-7"),
     "release-service": ReleaseHold("shop", "development", ("web",)),
@@ -108,10 +114,31 @@ def folder(path: Path) -> dict[str, bytes]:
 
 BEFORE = Files(folder(GOLDEN / "before"))
 OLD = BEFORE.with_writes({f"environments/{name}/values.yaml": data for name, data in OLD_VALUES.items()})
+LATER = {"environments/development/values.yaml": (b"9f8e7d6", b"0000000"), "base/values.yaml": (b"8080", b"8081")}
+MISTAKES = {
+    "environments/development/values.yaml": (
+        (b"'a1b2c3d'", b"'0ld'"),
+        (b"            hosts: [dev.example.com]\n", b""),
+    ),
+    "base/values.yaml": ((b"80     #", b"79     #"), (b"    REGION: eu-1", b"    ZONE: a")),
+}
+
+
+def history() -> dict[str, Files]:
+    """The commit to revert, before something else was changed, and its parent."""
+    now = BEFORE.content
+    then = BEFORE.with_writes({path: now[path].replace(*each) for path, each in LATER.items()} | {"NOTES.md": b"x"})
+    writes: dict[str, bytes | None] = {"NOTES.md": None}
+    for path, mistakes in MISTAKES.items():
+        data = then.content[path]
+        for mistake in mistakes:
+            data = data.replace(*mistake)
+        writes[path] = data
+    return {OLD_COMMIT: OLD, REVERTED: then, ITS_PARENT: then.with_writes(writes)}
 
 
 def outcome(name: str) -> dict[str, bytes]:
-    context = replace(CONTEXT, at={OLD_COMMIT: OLD}.get)
+    context = replace(CONTEXT, at=history().get)
     draft = passed(CASES[name].apply(Files({}) if name == "create-project" else BEFORE, context), context)
     files = {path: data for path, data in draft.writes.items() if data is not None}
     removed = sorted(path for path, data in draft.writes.items() if data is None)
@@ -141,7 +168,7 @@ def test_what_a_change_says_can_be_read_back(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in {"create-project", "restart"}])
 def test_a_change_carried_out_twice_finds_nothing_to_do_or_says_why(name: str) -> None:
-    context = replace(CONTEXT, at={OLD_COMMIT: OLD}.get)
+    context = replace(CONTEXT, at=history().get)
     once = BEFORE.with_writes(CASES[name].apply(BEFORE, context).writes)
     if CASES[name].creates or (CASES[name].deletes and name != "delete-project"):
         with pytest.raises(Exception, match=r"exists|does not exist"):

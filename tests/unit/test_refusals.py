@@ -18,6 +18,7 @@ from gitops.operations import (
     ReleaseHold,
     RemoveService,
     Restart,
+    Revert,
     Rollback,
     Scale,
     ServiceImage,
@@ -63,6 +64,7 @@ SAMPLES: list[Change] = [
     SetHold("shop", "staging", ("api",)),
     ReleaseHold("shop", "staging", ("api",)),
     Rollback("shop", "staging", "0" * 40, ("api",)),
+    Revert("shop", "0" * 40, "1" * 40, "by hand", ("base",)),
 ]
 
 
@@ -197,6 +199,7 @@ def test_what_exists_is_not_made_again() -> None:
         ),
         (SetValues("shop", None, (ValueSetting("a.b", 1), ValueSetting("a", 1))), {"set"}),
         (UpgradeChart("shop", "newest"), {"version"}),
+        (Revert("shop", "HEAD", "", "", ()), {"commit"}),
     ],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip

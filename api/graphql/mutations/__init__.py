@@ -8,6 +8,7 @@ from api.graphql.mutations.environments import EnvironmentMutation
 from api.graphql.mutations.holds import HoldMutation
 from api.graphql.mutations.jobs import JobMutation
 from api.graphql.mutations.projects import ProjectMutation
+from api.graphql.mutations.reverts import RevertMutation
 from api.graphql.mutations.rollbacks import RollbackMutation
 from api.graphql.mutations.services import ServiceMutation
 
@@ -17,6 +18,7 @@ MUTATIONS = (
     ServiceMutation,
     DeploymentMutation,
     RollbackMutation,
+    RevertMutation,
     HoldMutation,
     ConfigurationMutation,
     ChartMutation,
