@@ -134,11 +134,15 @@ def login(data: Path) -> None:
 @click.option(
     "--redis-host", default="redis", show_default=True, help="How processes will reach the Redis of this folder."
 )
-def prepare(data: Path, redis_host: str) -> None:
+@click.option("--others", is_flag=True, help="Make only what Soft-serve and Argo CD need before they start.")
+def prepare(data: Path, redis_host: str, others: bool) -> None:  # noqa: FBT001 - click passes options by name
     """Make the secrets that processes on a shared folder need; those there are stay."""
-    from cli.prepare import prepare_folder  # noqa: PLC0415
+    from cli.prepare import prepare_folder, prepare_others  # noqa: PLC0415
 
-    prepare_folder(data, redis_host)
+    if others:
+        prepare_others(data)
+    else:
+        prepare_folder(data, redis_host)
 
 
 @main.command()
@@ -155,7 +159,9 @@ def prepare(data: Path, redis_host: str) -> None:
     type=click.Path(path_type=Path),
     help="The data folder.",
 )
-def eject(project: str, output: Path | None, repo_url: str | None, url: str | None, token: str | None, data: Path) -> None:
+def eject(
+    project: str, output: Path | None, repo_url: str | None, url: str | None, token: str | None, data: Path
+) -> None:
     """Download a project as it runs without Lucity: its repository, Argo CD Applications, and how to go on."""
     from cli import eject as ejection  # noqa: PLC0415
 
@@ -187,6 +193,14 @@ def schema() -> None:
     from cli.schema import export  # noqa: PLC0415
 
     click.echo(export(), nl=False)
+
+
+@main.command("settings")
+def list_settings() -> None:
+    """Print every setting with its default and its meaning, as a table in Markdown."""
+    from cli.settings_table import render  # noqa: PLC0415
+
+    click.echo(render(), nl=False)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from adapters.settings import Settings
+from tests.support import softserve
 from tests.support.installing import (
     CHART,
     LEAST,
@@ -249,6 +250,16 @@ def test_the_notes_say_how_to_get_in_and_what_is_kept_nowhere(chart: Installatio
     assert "exec deployment/lucity-api -- lucity token create" in notes
     assert "storage.shared is off" in notes
     assert "storage.shared is off" not in chart.notes(LOCAL)
+
+
+def test_pods_that_share_no_folder_share_a_soft_serve(tmp_path: Path) -> None:
+    with softserve.running(tmp_path / "host") as server:
+        pods = [server.host(tmp_path / name, tmp_path / name / "secrets") for name in ("one", "two")]
+        for pod in pods:
+            pod.prepare()
+        pods[0].create("shop")
+        assert [pod.projects() for pod in pods] == [["shop"], ["shop"]]
+        assert [pod.heads(["shop"]) for pod in pods] == [{}, {}]
 
 
 def test_helm_finds_nothing_to_complain_of() -> None:

@@ -60,9 +60,11 @@ def test_the_observers_account_makes_and_deletes_a_namespace(
 ) -> None:
     apply(plane, chart.objects())
     api = as_account(plane, "observer", tmp_path)
-    for settings in (Settings(), Settings(namespace_quota={}, container_requests={}, namespace_network="open")):
-        cluster = KubernetesCluster(api, guards(settings), again_seconds=0)
-        cluster.ensure_namespace(STAGING)
+    guarded = KubernetesCluster(api, guards(Settings()), again_seconds=0)
+    guarded.ensure_namespace(STAGING)
+    bare = Settings(namespace_quota={}, container_requests={}, namespace_network="open")
+    cluster = KubernetesCluster(api, guards(bare), again_seconds=0)
+    cluster.ensure_namespace(STAGING)
     assert cluster.namespaces("shop") == [STAGING]
     assert "is going" in (cluster.delete_namespace(STAGING) or "")
     api.close()

@@ -1,8 +1,15 @@
-"""docker-compose.yml: what can be shown without an engine. Its processes get all they need, and it ships no secret."""
+"""docker-compose.yml, alone and below docker-compose.full.yml: what can be shown without an engine. Processes get all
+they need, and no secret is shipped.
+"""
 
+import base64
+import hashlib
+import hmac
+import json
+import os
 import re
+import shutil
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +18,17 @@ import yaml
 
 from adapters.settings import Settings
 from cli.configuration import require_secrets
+from tests.support import softserve
+from tests.support.installing import merged
+from tests.support.softserve import SoftServe
 from tests.support.up import LUCITY
 
 ROOT = Path(__file__).parents[2]
-SERVICES: Mapping[str, Mapping[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+FULL: dict[str, dict[str, Any]] = merged(
+    SERVICES, yaml.safe_load((ROOT / "docker-compose.full.yml").read_text())["services"]
+)
+"""Of both files: maps are merged, as https://docs.docker.com/reference/compose-file/merge/ says."""
 
 
 def prepare(folder: Path) -> dict[str, bytes]:
@@ -50,6 +64,119 @@ def test_every_image_is_pinned_and_nothing_but_the_api_is_published() -> None:
     }
     pinned = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert all(re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", image) for image in pinned)
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the full setup after its first step."""
+    folder = tmp_path_factory.mktemp("full") / "data"
+    prepare_others(folder)
+    return folder
+
+
+def prepare_others(folder: Path) -> dict[str, bytes]:
+    """Run the first step of the full setup; every file that is there afterwards."""
+    given = {name: re.sub("^/data", str(folder), value) for name, value in variables("secrets").items()}
+    command = [LUCITY, *FULL["secrets"]["command"], "--data", str(folder)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60, env={**os.environ, **given})
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def variables(name: str) -> dict[str, str]:
+    found: dict[str, str] = FULL[name]["environment"]
+    return found
+
+
+def test_the_full_setups_first_step_makes_its_secrets_once(others: Path, tmp_path: Path) -> None:
+    made = prepare_others(others)
+    assert sorted(made) == ["for/k3s/argocd-secret.yaml", "for/soft-serve/admin.pub", "keys/argocd", "keys/soft-serve"]
+    assert made == prepare_others(others)
+    assert not set(made.values()) & set(prepare_others(tmp_path / "another").values())
+    modes = {name: oct((others / name).stat().st_mode & 0o777) for name in made}
+    assert [name for name, mode in modes.items() if mode != "0o600"] == ["for/soft-serve/admin.pub"]
+
+
+def test_a_volume_shows_soft_serve_and_k3s_what_is_for_them_and_no_more(others: Path) -> None:
+    shown = {
+        name: [mount["volume"]["subpath"] for mount in FULL[name]["volumes"] if isinstance(mount, dict)]
+        for name in ("soft-serve", "k3s")
+    }
+    assert shown == {"soft-serve": ["for/soft-serve"], "k3s": ["for/k3s"]}
+    assert all((others / folder).is_dir() for folders in shown.values() for folder in folders)
+    mounts = [mount for name in ("soft-serve", "k3s", "registry") for mount in FULL[name]["volumes"]]
+    assert not [mount for mount in mounts if isinstance(mount, str) and mount.startswith("data:")]
+
+
+def test_argo_cd_is_given_the_key_that_the_api_key_was_signed_with(others: Path) -> None:
+    _, secret = yaml.safe_load_all((others / "for/k3s/argocd-secret.yaml").read_text())
+    head, claims, signature = (others / "keys/argocd").read_text().split(".")
+    keys = secret["stringData"]
+    wanted = hmac.new(keys["server.secretkey"].encode(), f"{head}.{claims}".encode(), hashlib.sha256).digest()
+    assert unpacked(signature) == wanted
+    said = json.loads(unpacked(claims))
+    assert (said["iss"], said["sub"]) == ("argocd", "lucity:apiKey")
+    assert json.loads(keys["accounts.lucity.tokens"]) == [{"id": said["jti"], "iat": said["iat"]}]
+    values = yaml.safe_load(yaml.safe_load((ROOT / "compose/argocd.yaml").read_text())["spec"]["valuesContent"])
+    assert values["configs"]["cm"]["accounts.lucity"] == "apiKey"
+    assert values["configs"]["secret"] == {"createSecret": False}
+    assert f":{values['server']['service']['nodePortHttp']}" in variables("api")["LUCITY_ARGOCD_URL"]
+
+
+def unpacked(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def test_soft_serve_takes_the_key_that_was_made_for_it(others: Path, tmp_path: Path) -> None:
+    """Its variable names the file, as in the full setup."""
+    server = SoftServe(tmp_path / "soft-serve")
+    server.folder.mkdir()
+    shutil.copy(others / "keys/soft-serve", server.admin_key)
+    server.admin_key.with_suffix(".pub").write_text(str(others / "for/soft-serve/admin.pub"))
+    softserve.binary()
+    try:
+        server.start()
+        assert "Admin: true" in server.administer("info")
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("name", ["prepare", "api", "worker", "observer"])
+def test_each_process_of_the_full_setup_has_settings_that_agree(others: Path, name: str) -> None:
+    given = {
+        variable.removeprefix("LUCITY_").lower(): re.sub("^/data", str(others), value)
+        for variable, value in variables(name).items()
+    }
+    given.pop("redis_url_file")
+    decoded = {key: json.loads(value) if value.startswith("[") else value for key, value in given.items()}
+    settings = Settings.model_validate(decoded)
+    assert (settings.git_host, settings.delivery) == ("softserve", "argocd")
+    assert settings.softserve_admin_key_file == others / "keys/soft-serve"
+    assert settings.argocd_token_file == others / "keys/argocd"
+    assert (settings.kubeconfig is not None) == (name in {"worker", "observer"})
+    address = FULL["soft-serve"]["networks"]["cluster"]["ipv4_address"]
+    assert settings.argocd_git_url == f"http://{address}:23232"
+
+
+def test_the_full_setup_pins_its_images_and_publishes_on_loopback_only() -> None:
+    assert all(re.search(r":v?\d+\.\d+\.\d+(-k3s\d+)?$", service["image"]) for service in FULL.values())
+    ports = [port for service in FULL.values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert {name for name, service in FULL.items() if service.get("privileged")} == {"k3s"}
+    named = {source for service in FULL.values() for source in service.get("depends_on", {})}
+    assert named <= set(FULL)
+
+
+def test_docker_compose_takes_both_setups() -> None:
+    if shutil.which("docker") is None or run("docker", "compose", "version").returncode:
+        pytest.skip("no docker with its compose plugin here")
+    for files in (["docker-compose.yml"], ["docker-compose.yml", "docker-compose.full.yml"]):
+        done = run("docker", "compose", *(f"--file={name}" for name in files), "config", "--quiet")
+        assert done.returncode == 0, done.stderr
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
 
 
 def test_the_image_holds_every_package() -> None:
