@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.clients import Client
 from tests.support.git import Clone
+from tests.support.realstack import Stack
 from tests.support.up import Up, running
 
 DEADLINE_SECONDS = 240.0
@@ -203,6 +204,32 @@ def test_values_that_break_the_chart_by_hand_are_a_render_error_and_heal(shop: S
     good = clone.commit("mend it", {path: before})
     clone.push()
     shop.ends(good, "DEPLOYED")
+
+
+def test_argo_cd_killed_in_the_middle_of_a_rollout_delays_its_verdict_only(shop: Shop) -> None:
+    stack = Stack.found()
+    sha = shop.deploy("api", "f000001")
+    with stack.killed("server"):
+        web = shop.deploy("web", "f000001")
+    shop.ends(sha, "DEPLOYED")
+    shop.ends(web, "DEPLOYED")
+
+
+def test_a_controller_killed_in_the_middle_of_a_rollout_delays_its_verdict_only(shop: Shop) -> None:
+    stack = Stack.found()
+    sha = shop.deploy("api", "f000002")
+    with stack.killed("controller"):
+        assert shop.rollout(sha)["phase"] != "DEPLOYED"
+    shop.ends(sha, "DEPLOYED")
+
+
+def test_a_connection_that_hangs_is_given_up(shop: Shop, up: Up) -> None:
+    stack, log = Stack.found(), up.data / "logs" / "observer.log"
+    before = log.read_text().count("delivery watch broke")
+    with stack.frozen("server"):
+        sha = shop.deploy("api", "f000003")
+        shop.wait("silence to be noticed", lambda: log.read_text().count("delivery watch broke") > before)
+    shop.ends(sha, "DEPLOYED")
 
 
 def test_a_sync_is_asked_for_again(shop: Shop) -> None:
