@@ -138,6 +138,14 @@ class GateClosed:
     """When the last of them opens by itself, if all do."""
 
 
+@dataclass(frozen=True)
+class PlanStale:
+    """What a plan showed is no longer what the change would come to; `change` is the change as data."""
+
+    message: str
+    change: str = ""
+
+
 Problem = (
     InvalidInput
     | InvalidRepository
@@ -150,6 +158,7 @@ Problem = (
     | RenderFailed
     | JobFailure
     | GateClosed
+    | PlanStale
 )
 
 

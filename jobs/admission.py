@@ -26,6 +26,7 @@ from gitops.tree import Tree
 from jobs import heads
 from jobs.gating import judge_gates
 from jobs.landed import landed_record
+from jobs.plans import judge_plan
 from jobs.preconditions import check_expected_head
 
 _DELETION = {JobKind.ENVIRONMENT_DELETE, JobKind.PROJECT_DELETE}
@@ -57,6 +58,7 @@ def admit(
     if key is not None and (known := _known(ports, job)):
         return known
     _judge(ports, change, expected_head)
+    judge_plan(ports, change)
     judge_gates(ports, actor, change, job.reason)
     admitted = ports.ledger.admit(job, _namespaces(ports, change))
     ports.failpoints.reach("after_admit")

@@ -21,6 +21,7 @@ from gitops.problems import JobFailure, Problem, Refused
 from gitops.tree import Files
 from jobs import namespaces
 from jobs.contexts import context_at
+from jobs.plans import check_plan
 from jobs.preconditions import check_expected_head
 from jobs.rendering import check_renders, concerned
 
@@ -131,6 +132,7 @@ def _add(ports: Ports, batch: Batch, job: JobRecord) -> tuple[Batch, Callable[[]
     if job.expected_head:
         check_expected_head(ports, change, job.expected_head, batch.head, batch.written)
     before = ports.repositories.snapshot(job.project, batch.tip) if batch.tip else Files()
+    check_plan(change, before)
     context = context_at(ports, job.project, batch.tip, job.actor, job.reason, batch.head)
     draft = gates.passed(change.apply(before, context), context)
     writes = {path: data for path, data in draft.writes.items() if before.read(path) != data}

@@ -21,9 +21,11 @@ T = TypeVar("T")
 
 
 def query(
-    description: str, *, verb: str = "read", scope: str | None = None
+    description: str, *, verb: str = "read", scope: str | None = None, told: bool = False
 ) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
-    """A root query; `scope` names the argument that holds the project (None: all of the server)."""
+    """A root query; `scope` names the argument that holds the project (None: all of the server). `told`: what
+    stops it is a member of its union, as with mutations.
+    """
 
     def decorate(resolver: Callable[..., Awaitable[Any]]) -> Any:
         @wraps(resolver)
@@ -31,7 +33,8 @@ def query(
             authorize(info.context.actor, verb, _scope(scope, arguments))
             return await resolver(self, info, **arguments)
 
-        return strawberry.field(guarded, description=description, metadata=GUARDED)
+        way_in = _telling(guarded) if told else guarded
+        return strawberry.field(way_in, description=description, metadata=GUARDED)
 
     return decorate
 
@@ -44,15 +47,10 @@ def mutation(
     def decorate(resolver: Callable[..., Awaitable[Any]]) -> Any:
         @wraps(resolver)
         async def guarded(self: object, info: Info, **arguments: Any) -> Any:
-            try:
-                authorize(info.context.actor, verb, _scope(scope, arguments))
-                return await resolver(self, info, **arguments)
-            except Refused as refusal:
-                return _answer(refusal.problem)
-            except Unreachable as error:
-                return _answer(_unavailable(info, error, arguments))
+            authorize(info.context.actor, verb, _scope(scope, arguments))
+            return await resolver(self, info, **arguments)
 
-        return strawberry.mutation(guarded, description=description, metadata=GUARDED)
+        return strawberry.mutation(_telling(guarded), description=description, metadata=GUARDED)
 
     return decorate
 
@@ -70,6 +68,21 @@ def stream(description: str, *, scope: str | None = None) -> Callable[[Callable[
         return strawberry.subscription(guarded, description=description, metadata=GUARDED)
 
     return decorate
+
+
+def _telling(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """The resolver, with what stops it as a member of its union."""
+
+    @wraps(resolver)
+    async def telling(self: object, info: Info, **arguments: Any) -> Any:
+        try:
+            return await resolver(self, info, **arguments)
+        except Refused as refusal:
+            return _answer(refusal.problem)
+        except Unreachable as error:
+            return _answer(_unavailable(info, error, arguments))
+
+    return telling
 
 
 def _scope(scope: str | None, arguments: Mapping[str, Any]) -> str:

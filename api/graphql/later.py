@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from api.graphql.jobs import Job as Job
     from api.graphql.jobs import JobConnection as JobConnection
     from api.graphql.jobs import JobFilter as JobFilter
+    from api.graphql.plans import PromotionPlan as PromotionPlan
+    from api.graphql.problems import Gate as Gate
     from api.graphql.problems import InvalidRepository as InvalidRepository
     from api.graphql.problems import Problem as Problem
     from api.graphql.projects import Project as Project
@@ -36,10 +38,12 @@ else:
     Environment = _later("Environment", "environments")
     EnvironmentRollout = _later("EnvironmentRollout", "rollouts")
     EnvironmentStatus = _later("EnvironmentStatus", "statuses")
+    Gate = _later("Gate", "problems")
     InvalidRepository = _later("InvalidRepository", "problems")
     Job = _later("Job", "jobs")
     JobConnection = _later("JobConnection", "jobs")
     JobFilter = _later("JobFilter", "jobs")
     Problem = _later("Problem", "problems")
     Project = _later("Project", "projects")
+    PromotionPlan = _later("PromotionPlan", "plans")
     Rollout = _later("Rollout", "rollouts")

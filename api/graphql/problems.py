@@ -5,10 +5,10 @@ from typing import Annotated, Self
 
 import strawberry
 
-from api.graphql import jobs
+from api.graphql import jobs, plans
 from api.graphql.context import Info
 from api.graphql.fields import field
-from api.graphql.later import Job
+from api.graphql.later import Job, PromotionPlan
 from gitops import problems as domain
 from gitops.problems import ConflictCode
 
@@ -155,6 +155,18 @@ class GateClosed(Problem):
         return cls(message=model.message, gates=gates, next_open_at=model.next_open_at)
 
 
+@strawberry.type(description="What a plan showed is no longer what the change would come to.")
+class PlanStale(Problem):
+    """See gitops.problems."""
+
+    change: strawberry.Private[str]
+
+    @field("The new plan, made when asked for; null when there can be none.")
+    async def plan(self, info: Info) -> PromotionPlan | None:
+        """Planned when asked for."""
+        return await plans.again(info, self.change)
+
+
 def of(model: domain.Problem) -> Problem:  # noqa: C901, PLR0911 - one return a kind
     """The GraphQL type of a domain problem."""
     match model:
@@ -182,6 +194,8 @@ def of(model: domain.Problem) -> Problem:  # noqa: C901, PLR0911 - one return a 
             return JobFailure(message=model.message, step=model.step)
         case domain.GateClosed():
             return GateClosed.of(model)
+        case domain.PlanStale():
+            return PlanStale(message=model.message, change=model.change)
 
 
 def _conflict(model: domain.Conflict) -> Conflict:
@@ -207,6 +221,7 @@ TYPES = (
     RenderFailed,
     JobFailure,
     GateClosed,
+    PlanStale,
 )
 
 JobResult = Annotated[
@@ -219,6 +234,7 @@ JobResult = Annotated[
     | Conflict
     | Unavailable
     | RateLimited
-    | GateClosed,
+    | GateClosed
+    | PlanStale,
     strawberry.union("JobResult", description="The queued job, or what stopped the change."),
 ]

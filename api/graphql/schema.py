@@ -15,6 +15,7 @@ from api.graphql.jobs import JobQuery
 from api.graphql.log_streams import LogSubscription
 from api.graphql.mutations import MUTATIONS
 from api.graphql.node_query import NodeQuery
+from api.graphql.plan_query import PlanQuery
 from api.graphql.project_events import ProjectSubscription
 from api.graphql.projects import ProjectQuery
 from api.graphql.rollouts import RolloutSubscription
@@ -23,7 +24,7 @@ from api.graphql.server import ServerQuery
 from api.graphql.statuses import StatusSubscription
 from api.graphql.tokens import TokenMutation, TokenQuery
 
-QUERIES = (NodeQuery, TokenQuery, ServerQuery, ProjectQuery, EnvironmentQuery, JobQuery, ComparisonQuery)
+QUERIES = (NodeQuery, TokenQuery, ServerQuery, ProjectQuery, EnvironmentQuery, JobQuery, ComparisonQuery, PlanQuery)
 SUBSCRIPTIONS = (JobSubscription, LogSubscription, RolloutSubscription, StatusSubscription, ProjectSubscription)
 
 

@@ -42,6 +42,8 @@ class Promote:
     names: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     override: bool = False
+    plan_token: str | None = None
+    """The token of the plan that it must come to exactly."""
 
     @property
     def environments(self) -> tuple[str, ...]:

@@ -53,6 +53,8 @@ class Rollback:
     names: tuple[str, ...] = ()
     scope: RollbackScope = RollbackScope.IMAGE
     override: bool = False
+    plan_token: str | None = None
+    """The token of the plan that it must come to exactly."""
 
     creates: ClassVar[tuple[Ref, ...]] = ()
     deletes: ClassVar[tuple[Ref, ...]] = ()

@@ -23,6 +23,7 @@ from gitops.problems import (
     JobFailure,
     NotFound,
     PermissionDenied,
+    PlanStale,
     Problem,
     RateLimited,
     RenderFailed,
@@ -42,6 +43,7 @@ PROBLEMS: tuple[Problem, ...] = (
     RateLimited("m", 1.5),
     RenderFailed("m", "staging"),
     JobFailure("m", "commit"),
+    PlanStale("m", "{}"),
     GateClosed(
         "m", (Gate("hold", open=False, message="g", next_open_at=AT), Gate("pipeline", open=True, message="")), AT
     ),

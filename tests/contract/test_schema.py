@@ -26,6 +26,7 @@ MARK = re.compile(r"\([BCDP](?::[^)]*)?\)")
 LATER_MEMBERS = re.compile(r"(\| GateClosed \| PlanStale)(?=\s+#.*\(C\))")
 LANDED = re.compile(
     r"Mutation\.(rollback|revert|hold|releaseHold)\b|Environment\.holds\b|(Hold|Gate|GateClosed)\b|JobResult\|GateClosed"
+    r"|Query\.(promotionPlan|rollbackPlan)\b|(PlanResult|PromotionPlan|PlanItem|PlanStale)\b|JobResult\|PlanStale"
     r"|Query\.compare\b|PointInput\b|Environment\.(at|blame)\b"
 )
 """What is marked in the contract and there already; whole names, with all that belongs to them."""

@@ -9,7 +9,6 @@ from api.graphql.mutations.admitting import AskedAt, admitted, override_of
 from api.graphql.problems import JobResult
 from gitops.operations.deployments import Deploy, Restart, ServiceImage
 from gitops.operations.promotions import Promote
-from gitops.problems import invalid
 
 
 @strawberry.input
@@ -56,10 +55,10 @@ class PromoteInput(AskedAt):
 
     def change(self) -> Promote:
         """As an operation. Raises Refused(InvalidInput)."""
-        if or_none(self.plan_token) is not None:
-            raise invalid("planToken", "Plans are not part of this server yet: promote without planToken.")
         names, include = or_none(self.services) or (), or_none(self.include) or ()
-        return Promote(self.project, self.from_, self.to, tuple(names), tuple(include), override_of(self))
+        return Promote(
+            self.project, self.from_, self.to, tuple(names), tuple(include), override_of(self), or_none(self.plan_token)
+        )
 
 
 @strawberry.input

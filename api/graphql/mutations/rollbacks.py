@@ -37,15 +37,13 @@ class RollbackInput(AskedAt):
 
     async def change(self, info: Info) -> Rollback:
         """As an operation. Raises Refused(InvalidInput), and NotFound for what it should go back to."""
-        if or_none(self.plan_token) is not None:
-            raise invalid("planToken", "Plans are not part of this server yet: roll back without planToken.")
         scope, names = self.scope or RollbackScope.IMAGE, tuple(or_none(self.services) or ())
         override = override_of(self)
         Rollback(self.project, self.environment, _ANY_COMMIT, names, scope).validate()
         sha, service = await self._goal(info)
         if service and not names and scope is not RollbackScope.ENVIRONMENT:
             names = (service,)
-        return Rollback(self.project, self.environment, sha, names, scope, override)
+        return Rollback(self.project, self.environment, sha, names, scope, override, or_none(self.plan_token))
 
     async def _goal(self, info: Info) -> tuple[str, str | None]:
         """The commit to go back to, and the service if a deployment was named."""

@@ -1,0 +1,63 @@
+"""Plans with all that is shown of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adapters.codec import load_change
+from adapters.wiring import Ports
+from api.reading.differences import FileDelta, deltas_of, text_of
+from gitops.changes import Actor
+from gitops.commits import CommitRecord
+from gitops.manifests import Redaction
+from gitops.plans import Plan, Plannable
+from gitops.problems import Refused
+from gitops.tree import Overlaid, Tree
+from jobs.plans import make_plan, manifests
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A plan on the commit `base`."""
+
+    plan: Plan
+    base: CommitRecord
+    deltas: Sequence[FileDelta]
+    manifest_diff: str
+    warnings: tuple[str, ...]
+
+
+def show(ports: Ports, actor: Actor, change: Plannable) -> Shown:
+    """Plan a change on the project's head. Raises Refused and Unreachable."""
+    plan, base = make_plan(ports, actor, change)
+    tree = ports.repositories.snapshot(change.project, base.git.sha)
+    paths = [(path, path) for path in sorted(plan.draft.writes)]
+    deltas = list(deltas_of(tree, Overlaid(tree, plan.draft.writes), paths))
+    diff, trouble = _manifest_diff(ports, plan, tree)
+    return Shown(plan, base, deltas, diff, (*plan.warnings, *trouble))
+
+
+def show_again(ports: Ports, actor: Actor, text: str) -> Shown | None:
+    """The plan of a change that is kept as text; None when it cannot be carried out any more."""
+    try:
+        change = load_change(text)
+        return show(ports, actor, change) if isinstance(change, Plannable) else None
+    except (Refused, ValueError):
+        return None
+
+
+def _manifest_diff(ports: Ports, plan: Plan, tree: Tree) -> tuple[str, tuple[str, ...]]:
+    try:
+        before, after = manifests(ports, plan, tree)
+    except Refused as refused:
+        return "", (f"this cannot be rendered: {refused.problem.message}",)
+    redaction = Redaction()
+    deltas = []
+    for path in sorted({*before.files, *after.files}):
+        old, new = (_shown(redaction, one.files.get(path)) for one in (before, after))
+        if old != new:
+            deltas.append(FileDelta(path, path, old, new))
+    return text_of(deltas), ()
+
+
+def _shown(redaction: Redaction, text: str | None) -> bytes | None:
+    return None if text is None else redaction.redact(text).encode()

@@ -1,0 +1,118 @@
+"""What a plan says, what its token stands for, and what it hides."""
+
+from dataclasses import replace
+
+import pytest
+
+from gitops.manifests import Redaction
+from gitops.operations import (
+    CreateEnvironment,
+    Deploy,
+    Promote,
+    Rollback,
+    ServiceImage,
+    SetVariables,
+    UpdateService,
+    VariableSetting,
+)
+from gitops.plans import Plannable, check_plan, plan, token_of
+from gitops.problems import PlanStale, Refused
+from gitops.tree import Files
+from tests.support.shop import CONTEXT, RUNNING, SHOP
+
+PROMOTE = Promote("shop", "development", "staging")
+SECRETS = """\
+kind: Deployment
+spec:
+  secretName: shown
+  password: hunter2
+  env:
+    - {name: PLAIN, value: one}
+    - {name: OTHER, value: one}
+    - {name: KEY, valueFrom: {secretKeyRef: {name: shown, key: token}}}
+    - {name: URL, value: "postgres://me:hunter2@db"}
+  args: ["--at", "https://me:hunter2@host/x"]
+---
+kind: Secret
+data: {a: aHVudGVyMg==}
+stringData: {b: hunter2}
+---
+kind: ConfigMap
+metadata: {annotations: {checksum/variables: hunter2}}
+data: {c: hunter2}
+"""
+
+
+def after(tree: Files, *changes: Deploy | SetVariables | UpdateService | CreateEnvironment) -> Files:
+    for change in changes:
+        tree = tree.with_writes(change.apply(tree, CONTEXT).writes)
+    return tree
+
+
+def test_a_plan_is_what_the_change_does() -> None:
+    made = plan(PROMOTE, RUNNING, CONTEXT)
+    assert made.draft == PROMOTE.apply(RUNNING, CONTEXT)
+    assert [(item.service, item.before, item.after.tag) for item in made.items] == [
+        ("api", None, "1"),
+        ("web", None, "2"),
+    ]
+
+
+def test_a_plan_warns_of_what_the_target_lacks_and_of_nothing_to_do() -> None:
+    tree = after(RUNNING, SetVariables("shop", "development", "api", (VariableSetting("A", "x"),)))
+    assert plan(replace(PROMOTE, names=("api",)), tree, CONTEXT).warnings == (
+        "api does not run in staging yet",
+        "api has variables in development that staging lacks: A",
+    )
+    tree = tree.with_writes(PROMOTE.apply(tree, CONTEXT).writes)
+    assert "nothing to do: staging already is as asked" in plan(PROMOTE, tree, CONTEXT).warnings
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Deploy("shop", "development", (ServiceImage("api", "9"),)),
+        SetVariables("shop", "staging", None, (VariableSetting("A", "x"),)),
+        UpdateService("shop", "web", port=9),
+    ],
+    ids=["source", "target", "base"],
+)
+def test_a_change_of_what_a_plan_depends_on_makes_it_stale(change: Deploy | SetVariables | UpdateService) -> None:
+    planned = replace(PROMOTE, plan_token=token_of(PROMOTE, RUNNING))
+    check_plan(planned, RUNNING)
+    with pytest.raises(Refused) as refused:
+        check_plan(planned, after(RUNNING, change))
+    assert isinstance(refused.value.problem, PlanStale)
+
+
+def test_a_change_elsewhere_does_not() -> None:
+    planned = replace(PROMOTE, plan_token=token_of(PROMOTE, RUNNING))
+    check_plan(planned, after(RUNNING, CreateEnvironment("shop", "pr-1", "development")))
+
+
+def test_a_token_is_of_one_input() -> None:
+    changes: list[Plannable] = [
+        PROMOTE,
+        replace(PROMOTE, names=("api",)),
+        replace(PROMOTE, include=("x",)),
+        replace(PROMOTE, override=True),
+        Rollback("shop", "staging", "a" * 40),
+        Rollback("shop", "staging", "b" * 40),
+    ]
+    assert len({token_of(change, SHOP) for change in changes}) == len(changes)
+
+
+def test_manifests_hide_values_of_variables_and_secrets_and_show_what_differs() -> None:
+    shown = Redaction().redact(SECRETS)
+    assert "hunter2" not in shown
+    assert "aHVudGVyMg" not in shown
+    assert "one" not in shown
+    assert shown.count("(redacted 2)") == 2
+    assert "secretName: shown" in shown
+    redaction = Redaction()
+    same, other = redaction.redact("password: a"), redaction.redact("password: b")
+    assert same == redaction.redact("password: a") != other
+
+
+def test_manifests_that_cannot_be_read_are_not_shown() -> None:
+    assert "hunter2" not in Redaction().redact("password: [hunter2")
