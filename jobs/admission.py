@@ -6,7 +6,6 @@ The commit point decides the rest.
 
 import base64
 import hashlib
-import itertools
 import json
 import secrets
 from collections.abc import Collection, Iterable, Mapping
@@ -15,7 +14,7 @@ from typing import Any
 
 from adapters.codec import dump_change, load_change
 from adapters.ports import Unreachable
-from adapters.records import JobRecord, JobState
+from adapters.records import JobRecord
 from adapters.wiring import Ports
 from gitops import layout, names, repository
 from gitops.access import CHANGE, authorize
@@ -81,56 +80,10 @@ def ring(ports: Ports, lanes: Iterable[str]) -> None:
         return
 
 
-def cancel(ports: Ports, actor: Actor, job_id: str) -> JobRecord:
-    """End a job before its push begins. Raises Refused: NotFound, Conflict PUSHING or JOB_ENDED."""
-    job = _job(ports, job_id)
-    authorize(actor, CHANGE, job.project)
-    return ports.ledger.cancel(job_id)
-
-
-def retry(ports: Ports, actor: Actor, job_id: str) -> JobRecord:
-    """A new job for the change of one that FAILED or was CANCELED; while it or such a one is unfinished, that one."""
-    job = _job(ports, job_id)
-    authorize(actor, CHANGE, job.project)
-    if not job.state.ended:
-        return job
-    if job.state not in {JobState.FAILED, JobState.CANCELED}:
-        message = f"Job {job_id} is {job.state}: only a failed or cancelled job can be tried again."
-        raise Refused(Conflict(message, ConflictCode.JOB_ENDED, job_id=job_id))
-    unfinished = ports.ledger.unfinished([job.project]).get(job.project, ())
-    if again := [other for other in unfinished if other.retry_of == job.id]:
-        return again[0]
-    return admit(
-        ports,
-        actor,
-        load_change(job.change),
-        key=_retry_key(ports, actor, job.id),
-        reason=job.reason,
-        expected_head=None,
-        mutation="retryJob",
-        arguments={"id": job.id},
-        retry_of=job.id,
-    )
-
-
-def _retry_key(ports: Ports, actor: Actor, job_id: str) -> str:
-    """The key of the next try: the same for all who ask at once, so that one job comes of it."""
-    keys = (f"retry {number} of {job_id}" for number in itertools.count(1))
-    tried = ((key, ports.ledger.get([derived_id(actor, key)])) for key in keys)
-    return next(key for key, jobs in tried if not any(job.state.ended for job in jobs.values()))
-
-
 def derived_id(actor: Actor, key: str | None) -> str:
     """`job_` and 26 characters; the same for the same actor and key, random without a key."""
     seed = hashlib.sha256(f"{actor.id}\n{key}".encode()).digest() if key is not None else secrets.token_bytes(16)
     return "job_" + base64.b32encode(seed[:16]).decode().rstrip("=").lower()
-
-
-def _job(ports: Ports, job_id: str) -> JobRecord:
-    found = ports.ledger.get([job_id]).get(job_id)
-    if found is None:
-        raise Refused(NotFound(f"There is no job {job_id} (any more).", "job", job_id))
-    return found
 
 
 def _record(

@@ -7,7 +7,7 @@ from api.graphql.guards import mutation
 from api.graphql.jobs import Job, parse_id
 from api.graphql.problems import JobResult
 from api.threads import call
-from jobs.admission import cancel, retry
+from jobs.interventions import cancel, retry
 
 
 @strawberry.type
