@@ -25,6 +25,7 @@ from api.graphql.later import (
 from api.graphql.nodes import Node, node_id
 from api.graphql.services import Service
 from api.reading import projects as reading
+from api.reading.commits import head_commit
 from api.reading.repositories import place_of, places_of
 from api.threads import call
 from gitops.changes import JobKind
@@ -61,7 +62,11 @@ class Project(Node):
     @field("The commit that all of this is read at.")
     async def head(self, info: Info) -> Commit | None:
         """Loaded when asked for."""
-        return await commits.load(info, self.name, self.sha)
+        found = await commits.load(info, self.name, self.sha)
+        if found is not None:
+            return found
+        record = await call(head_commit, info.context.ports, self.name, self.sha)
+        return commits.Commit.of(self.name, record) if record else None
 
     @field("What in the repository cannot be read, with file and line.")
     async def problems(self, info: Info) -> list[InvalidRepository]:

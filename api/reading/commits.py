@@ -38,6 +38,11 @@ def _find(ports: Ports, project: str, head: Head, revisions: Sequence[str]) -> M
         return {}
 
 
+def head_commit(ports: Ports, project: str, sha: str) -> CommitRecord | None:
+    """The commit that was the head when somebody asked, also when history was rewritten since; None when it is lost."""
+    return _find(ports, project, Head(sha), [sha]).get(sha)
+
+
 def current_of(ports: Ports, project: str, sha: str) -> Current:
     """What stands at a head; nothing when the mirror lost the commit meanwhile."""
     try:

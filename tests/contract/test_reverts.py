@@ -278,12 +278,12 @@ def some_change(chance: random.Random, number: int, standing: tuple[str, ...]) -
     )
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_random_changes_reverted_in_random_order_agree_with_a_model(shop: Lab, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "changes"), [(1, 25), (2, 200)])
+def test_random_changes_reverted_in_random_order_agree_with_a_model(shop: Lab, seed: int, changes: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - a story, no secret
     commits: list[str] = []
     with shop.observer():
-        for number in range(25):
+        for number in range(changes):
             job = shop.admit(some_change(chance, number, environment_names(tree(shop))))
             shop.work("shop")
             ended = shop.ended(job.id)
