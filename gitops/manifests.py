@@ -28,11 +28,11 @@ class Redaction:
     def redact(self, text: str) -> str:
         """The documents of a YAML text in one form; nothing of a text that cannot be read."""
         try:
-            documents = [document for document in yaml.safe_load_all(text) if document is not None]
+            documents = [document for document in yaml.load_all(text, yaml.CSafeLoader) if document is not None]
         except yaml.YAMLError:
             return "# this cannot be read as YAML, so it is not shown\n"
         shown = [self._document(document) for document in documents]
-        return yaml.safe_dump_all(shown, allow_unicode=True, width=4096) if shown else ""
+        return yaml.dump_all(shown, Dumper=yaml.CSafeDumper, allow_unicode=True, width=4096) if shown else ""
 
     def _document(self, document: object) -> object:
         if isinstance(document, Mapping) and document.get("kind") in _STORES:

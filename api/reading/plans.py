@@ -52,7 +52,9 @@ def _manifest_diff(ports: Ports, plan: Plan, tree: Tree) -> tuple[str, tuple[str
         return "", (f"this cannot be rendered: {refused.problem.message}",)
     redaction = Redaction()
     deltas = []
-    for path in sorted({*before.files, *after.files}):
+    for path in sorted(
+        path for path in {*before.files, *after.files} if before.files.get(path) != after.files.get(path)
+    ):
         old, new = (_shown(redaction, one.files.get(path)) for one in (before, after))
         if old != new:
             deltas.append(FileDelta(path, path, old, new))
