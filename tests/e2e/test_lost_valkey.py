@@ -128,7 +128,8 @@ def test_a_valkey_that_forgets_everything_at_rest_loses_nothing_that_landed(
     with over_websocket(forgetful.up, 'subscription { projectEvents(project: "shop") { cursor gap kind } }') as items:
         start = next(items)
         flush(valkey)
-        assert next(items)["gap"] is True
+        # The last of the observer's events may still be on their way.
+        assert next(item for item in items if item["gap"])["kind"] == "SNAPSHOT"
         assert asks.insist(STATE) == before
         assert asks.job(landed["id"]) == {**landed, "attempts": 1}
         assert asks.change("deploy", **given) == landed["id"]

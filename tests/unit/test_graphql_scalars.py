@@ -74,8 +74,3 @@ def test_what_is_absent_is_none() -> None:
 def test_an_override_needs_a_reason() -> None:
     with pytest.raises(Refused, match="needs a reason"):
         PromoteInput(project="shop", from_="development", to="staging", override=True).change()
-
-
-def test_plans_are_not_there_yet() -> None:
-    with pytest.raises(Refused, match="not part of this server yet"):
-        PromoteInput(project="shop", from_="development", to="staging", plan_token="x").change()
