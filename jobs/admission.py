@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters.codec import dump_change, load_change
+from adapters.job_fields import lane
 from adapters.ports import Unreachable
 from adapters.records import JobRecord
 from adapters.wiring import Ports
@@ -65,11 +66,6 @@ def admit(
         ring(ports, [lane(admitted)])
     ports.failpoints.reach("after_bell")
     return admitted
-
-
-def lane(job: JobRecord) -> str:
-    """The queue a job stands in: its project's, or that project's for syncs."""
-    return f"{job.project}/sync" if job.kind is JobKind.SYNC else job.project
 
 
 def ring(ports: Ports, lanes: Iterable[str]) -> None:
