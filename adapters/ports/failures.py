@@ -1,0 +1,21 @@
+"""What a port raises besides Refused: states of the outside, the mirror and the claim."""
+
+
+class Unreachable(Exception):  # noqa: N818 - a state of the outside
+    """A system does not answer; `component` is git, redis, delivery, cluster, source, builder, registry."""
+
+    def __init__(self, component: str, message: str) -> None:
+        super().__init__(message)
+        self.component = component
+
+
+class MissingCommit(Exception):  # noqa: N818 - a state of the mirror
+    """The mirror does not hold this commit."""
+
+
+class StaleClaim(Exception):  # noqa: N818 - a state of the claim
+    """The claim expired and its jobs belong to somebody else, or to the queue."""
+
+
+class Stopped(Exception):  # noqa: N818 - what was asked for
+    """Work was ended because somebody asked for it; nothing of it is left running."""
