@@ -1,12 +1,17 @@
 """In-memory twins of the ports, with state that tests read and set."""
 
-from collections.abc import Sequence
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
 
 from adapters import labels
-from adapters.ports import Unreachable
+from adapters.ports import BuildOrder, Checkout, Stopped, Unreachable
 from adapters.records import Application
-from gitops.problems import Conflict, ConflictCode, Refused
+from gitops.problems import Conflict, ConflictCode, JobFailure, NotFound, Refused
 
 
 @dataclass
@@ -61,3 +66,140 @@ class FakeCluster:
     def _answer(self) -> None:
         if self.outage:
             raise Unreachable("cluster", self.outage)
+
+
+@dataclass
+class FakeSource:
+    """One source repository: files by path at each commit, and where its branches and tags stand."""
+
+    commits: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
+    refs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class FakeSources:
+    """ports.Sources with its repositories by URL. `passwords`: the credentials that a URL asks for."""
+
+    repositories: dict[str, FakeSource] = field(default_factory=dict)
+    passwords: dict[str, bytes] = field(default_factory=dict)
+    outage: str | None = None
+
+    def commit(self, url: str, ref: str, files: Mapping[str, bytes]) -> str:
+        """Put these files, and no others, on a branch or tag; the new commit's full SHA."""
+        source = self.repositories.setdefault(url, FakeSource())
+        sha = hashlib.sha1(f"{len(source.commits)} {sorted(files.items())}".encode()).hexdigest()  # noqa: S324
+        source.commits[sha] = dict(files)
+        source.refs[ref] = sha
+        return sha
+
+    def head(self, url: str, branch: str, credentials: bytes | None) -> str | None:
+        return self._source(url, credentials).refs.get(branch)
+
+    @contextmanager
+    def checkout(self, url: str, revision: str, credentials: bytes | None) -> Iterator[Checkout]:
+        source = self._source(url, credentials)
+        shas = [sha for sha in source.commits if len(revision) >= 4 and sha.startswith(revision)]
+        sha = source.refs.get(revision) or (shas[0] if len(shas) == 1 else None)
+        if sha is None:
+            raise Refused(NotFound(f"the source repository has no revision {revision}", "revision", revision))
+        files = source.commits[sha]
+        committed_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=list(source.commits).index(sha))
+        with tempfile.TemporaryDirectory() as name:
+            for path, content in files.items():
+                (Path(name) / path).parent.mkdir(parents=True, exist_ok=True)
+                (Path(name) / path).write_bytes(content)
+            yield Checkout(Path(name), sha, committed_at, lambda path: _object_id(files, path))
+
+    def _source(self, url: str, credentials: bytes | None) -> FakeSource:
+        found = self.repositories.get(url)
+        if self.outage or found is None:
+            raise Unreachable("source", self.outage or f"{url} does not answer")
+        if self.passwords.get(url) not in {None, credentials}:
+            raise Refused(JobFailure(f"{url} refuses the credentials of this project"))
+        return found
+
+
+def _object_id(files: Mapping[str, bytes], path: str) -> str | None:
+    """What tells contents apart as Git's ids do."""
+    wanted = PurePosixPath(path)
+    below = sorted((name, data) for name, data in files.items() if PurePosixPath(name).is_relative_to(wanted))
+    relative = [(str(PurePosixPath(name).relative_to(wanted)), data) for name, data in below]
+    return hashlib.sha1(repr(relative).encode()).hexdigest() if relative else None  # noqa: S324
+
+
+@dataclass
+class FakeBuilder:
+    """ports.Builder. What it made is in `images` by id, what it pushed in `pushed` by repository and tag, to digests.
+
+    `outage`: why nothing can be built. `output`: the log of every build. `exit_code`: how every build ends.
+    `during`: called while a build runs. `endless`: a build runs until it is stopped.
+    """
+
+    pushed: dict[str, dict[str, str]] = field(default_factory=dict)
+    images: dict[str, BuildOrder] = field(default_factory=dict)
+    orders: list[BuildOrder] = field(default_factory=list)
+    outage: str | None = None
+    push_outage: str | None = None
+    version: str = "fake 1"
+    output: Sequence[tuple[str, str]] = (("stdout", "STEP 1/1: FROM scratch"),)
+    exit_code: int = 0
+    during: Callable[[], None] | None = None
+    endless: bool = False
+    prunes: int = 0
+
+    def absence(self) -> str | None:
+        return self.outage
+
+    def kind(self) -> str:
+        return self.version
+
+    def build(self, order: BuildOrder, log: Callable[[str, str], None], stopped: Callable[[], bool]) -> str:
+        self._answer()
+        dockerfile = order.folder / order.context / order.dockerfile
+        if not dockerfile.is_file():
+            path = str(PurePosixPath(order.context) / order.dockerfile)
+            raise Refused(NotFound(f"there is no {path} in the source repository", "Dockerfile", path))
+        self.orders.append(order)
+        for stream, line in self.output:
+            log(stream, line)
+        if self.during is not None:
+            self.during()
+        while not (asked := stopped()) and self.endless:
+            continue
+        if asked:
+            raise Stopped("the build was stopped")
+        if self.exit_code:
+            raise Refused(JobFailure(f"the build ended with exit code {self.exit_code}", "build"))
+        image = "sha256:" + hashlib.sha256(_contents(order)).hexdigest()
+        self.images[image] = order
+        return image
+
+    def push(self, image: str, reference: str, log: Callable[[str, str], None], stopped: Callable[[], bool]) -> str:
+        self._answer()
+        if self.push_outage:
+            raise Unreachable("registry", self.push_outage)
+        if stopped():
+            raise Stopped("the push was stopped")
+        if image not in self.images:
+            raise Refused(JobFailure(f"there is no image {image}", "push"))
+        repository, _, tag = reference.rpartition(":")
+        digest = "sha256:" + hashlib.sha256(image.encode()).hexdigest()
+        self.pushed.setdefault(repository, {})[tag] = digest
+        log("stdout", f"pushed {reference}")
+        return digest
+
+    def prune(self) -> None:
+        self.prunes += 1
+
+    def _answer(self) -> None:
+        if self.outage:
+            raise Unreachable("builder", self.outage)
+
+
+def _contents(order: BuildOrder) -> bytes:
+    """All that tells one image from another."""
+    context = order.folder / order.context
+    files = [
+        (str(path.relative_to(context)), path.read_bytes()) for path in sorted(context.rglob("*")) if path.is_file()
+    ]
+    return repr((files, sorted(order.annotations.items()), order.created_at)).encode()
