@@ -21,11 +21,9 @@ from adapters.history_queries import (
     touched_pairs,
 )
 from adapters.history_store import IndexLost, Store
-from adapters.history_walk import Mirror, commit_at, content_at, difference
+from adapters.history_walk import Mirror, commit_at
 from gitops.commits import CommitFilter, CommitRecord, DeploymentRecord
-from gitops.history import FileChange, value_changes
 
-MAX_DIFF_BYTES = 1024 * 1024
 _TRIES = 5
 
 Answer = TypeVar("Answer")
@@ -87,32 +85,6 @@ class SqliteHistory:
         wanted = [writers[line - 1] for line in lines if line <= len(writers)]
         records = self._ask(project, head, lambda index, _: read_records(index, wanted))
         return [records[number] for number in wanted]
-
-    def changes(self, project: str, sha: str) -> Sequence[FileChange]:
-        """See ports.History."""
-        repository = self._mirror.objects(project)
-        commit = commit_at(repository, sha)
-        before = commit_at(repository, str(commit.parent_ids[0])).tree if commit.parent_ids else None
-        paths = {delta.new_file.raw_path.decode("utf-8", "replace") for delta in difference(repository, commit).deltas}
-        found: list[FileChange] = []
-        for path in sorted(paths):
-            old, new = (content_at(repository, tree, path) for tree in (before, commit.tree))
-            found.extend(value_changes(path, old, new))
-        return found
-
-    def diff(self, project: str, sha: str) -> str:
-        """See ports.History."""
-        repository = self._mirror.objects(project)
-        parts: list[bytes] = []
-        size = 0
-        for patch in difference(repository, commit_at(repository, sha), context_lines=3):
-            data = b"" if patch is None else patch.data
-            parts.append(data)
-            size += len(data)
-            if size > MAX_DIFF_BYTES:
-                cut = b"".join(parts)[:MAX_DIFF_BYTES].decode("utf-8", "ignore")
-                return f"{cut}\n… the rest is left out: the difference is larger than {MAX_DIFF_BYTES // 1024} KiB\n"
-        return b"".join(parts).decode("utf-8", "replace")
 
     def _keep(self, project: str, path: str, blames: Sequence[Blame]) -> None:
         store, _, _ = self._index(project)

@@ -5,7 +5,6 @@ from typing import Protocol
 
 from adapters.records import NewCommit, PushResult
 from gitops.commits import CommitFilter, CommitRecord, DeploymentRecord, GitCommit
-from gitops.history import FileChange
 from gitops.tree import Tree
 
 
@@ -132,16 +131,4 @@ class History(Protocol):
 
     def blame(self, project: str, head: str, path: str, lines: range) -> Sequence[CommitRecord]:
         """For each of these lines of a file (from 1), the commit that wrote it; nothing for a line not there."""
-        ...
-
-    def changes(self, project: str, sha: str) -> Sequence[FileChange]:
-        """What a commit changed against its first parent, key by key, in the YAML files of ours that can be read, by
-        path. Raises MissingCommit.
-        """
-        ...
-
-    def diff(self, project: str, sha: str) -> str:
-        """Unified text of the whole commit against its first parent, cut after 1 MiB with a last line that says so.
-        Raises MissingCommit.
-        """
         ...

@@ -68,13 +68,13 @@ class Commit(Node):
     @field("Value by value.")
     async def changes(self, info: Info) -> list[ValueChange]:
         """Compared with the first parent."""
-        found = await call(differences.changes, info.context.ports, self.project_name, self.record.git)
+        found = await call(differences.changes, info.context.ports.repositories, self.project_name, self.record.git)
         return [ValueChange.of(change) for change in found]
 
     @field("Unified text of the whole commit.")
     async def diff(self, info: Info) -> str:
         """Compared with the first parent."""
-        return await call(differences.text, info.context.ports, self.project_name, self.record.git)
+        return await call(differences.text, info.context.ports.repositories, self.project_name, self.record.git)
 
     @field("Its fate in every environment that it touched.")
     def rollouts(self) -> list[EnvironmentRollout]:

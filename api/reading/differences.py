@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import unified_diff
 
-from adapters.wiring import Ports
+from adapters.ports import Repositories, Snapshot
 from gitops.commits import GitCommit
 from gitops.history import FileChange, value_changes
 from gitops.tree import Files, Tree
 
 MAX_SHOWN_BYTES = 1024 * 1024
-"""Of one file."""
+"""Of one file, and of the text of all of them."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class FileDelta:
     after: bytes | None
 
 
-def changes(ports: Ports, project: str, commit: GitCommit) -> list[FileChange]:
-    """What a commit changed against its first parent: see changes_in."""
-    return changes_in(_of_commit(ports, project, commit))
+def changes(repositories: Repositories, project: str, commit: GitCommit) -> list[FileChange]:
+    """What a commit changed against its first parent: see changes_in. Raises MissingCommit."""
+    return changes_in(_of_commit(repositories, project, commit))
 
 
-def text(ports: Ports, project: str, commit: GitCommit) -> str:
-    """What a commit changed against its first parent: see text_of."""
-    return text_of(_of_commit(ports, project, commit))
+def text(repositories: Repositories, project: str, commit: GitCommit) -> str:
+    """What a commit changed against its first parent: see text_of. Raises MissingCommit."""
+    return text_of(_of_commit(repositories, project, commit))
 
 
 def changes_in(deltas: Iterable[FileDelta]) -> list[FileChange]:
@@ -39,8 +39,17 @@ def changes_in(deltas: Iterable[FileDelta]) -> list[FileChange]:
 
 
 def text_of(deltas: Iterable[FileDelta]) -> str:
-    """Unified text in Git's form; '' when nothing differs."""
-    return "".join(map(_unified, deltas))
+    """Unified text in Git's form, cut at its bound with a last line that says so; '' when nothing differs."""
+    parts: list[str] = []
+    left = MAX_SHOWN_BYTES
+    for part in map(_unified, deltas):
+        size = len(part.encode())
+        if size > left:
+            shown = part.encode()[:left].decode(errors="ignore")
+            return f"{''.join(parts)}{shown}\n… the rest is left out: all of it is over {MAX_SHOWN_BYTES // 1024} KiB\n"
+        parts.append(part)
+        left -= size
+    return "".join(parts)
 
 
 def deltas_of(before: Tree, after: Tree, paths: Iterable[tuple[str, str]]) -> Iterator[FileDelta]:
@@ -56,10 +65,21 @@ def every_path(before: Tree, after: Tree, folder: str = "") -> list[tuple[str, s
     return [(path, path) for path in sorted({*before.files(folder), *after.files(folder)})]
 
 
-def _of_commit(ports: Ports, project: str, commit: GitCommit) -> Iterator[FileDelta]:
-    after: Tree = ports.repositories.snapshot(project, commit.sha)
-    before: Tree = ports.repositories.snapshot(project, commit.parents[0]) if commit.parents else Files()
-    return deltas_of(before, after, every_path(before, after))
+def _of_commit(repositories: Repositories, project: str, commit: GitCommit) -> Iterator[FileDelta]:
+    after = repositories.snapshot(project, commit.sha)
+    if not commit.parents:
+        return deltas_of(Files(), after, every_path(Files(), after))
+    before = repositories.snapshot(project, commit.parents[0])
+    return deltas_of(before, after, [(path, path) for path in _differing(before, after, "")])
+
+
+def _differing(before: Snapshot, after: Snapshot, folder: str) -> Iterator[str]:
+    """Paths below a folder whose content differs; what is the same by Git's ids is not looked into."""
+    for name in sorted({*before.folder(folder), *after.folder(folder)}):
+        path = f"{folder}/{name}" if folder else name
+        if before.oid(path) != after.oid(path):
+            yield path
+            yield from _differing(before, after, path)
 
 
 def _unified(delta: FileDelta) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from adapters.history import MAX_DIFF_BYTES, SqliteHistory
+from adapters.history import SqliteHistory
 from adapters.history_index import CHUNK, Indexer
 from adapters.history_store import Store
 from adapters.history_walk import walk
@@ -311,7 +311,6 @@ def test_a_merge_is_what_it_changed_against_its_first_parent(story: Story) -> No
     assert [(change.environment, change.after and change.after.tag) for change in records[0].images] == [
         ("production", "9")
     ]
-    assert [change.key for change in history.changes(PROJECT, merge)] == ["lucity-app.services.api.image.tag"]
     assert history.find(PROJECT, merge, [side]) == {}
 
 
@@ -461,42 +460,6 @@ def test_many_threads_and_processes_may_ask_at_different_heads_at_once(story: St
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(ask, range(60)))
     assert all(asked == answered for asked, answered in answers)
-
-
-def test_changes_tell_every_key_of_every_file_of_ours(story: Story) -> None:
-    born = story.born(development=tags(api="1"))
-    sha = story.by_hand(
-        "by hand\n", {DEV: tags(api="2"), "project.yaml": "deleting: true\n", "README.md": "x\n", PROD: tags(web="1")}
-    )
-    told = [
-        (change.path, change.environment, change.key, change.before, change.after)
-        for change in story.history().changes(PROJECT, sha)
-    ]
-    assert told == [
-        (DEV, "development", "lucity-app.services.api.image.tag", "1", "2"),
-        (PROD, "production", "lucity-app.services.web.image.tag", None, "1"),
-        ("project.yaml", None, "deleting", None, True),
-    ]
-    assert {change.path for change in story.history().changes(PROJECT, born)} == {BASE, DEV}
-    with pytest.raises(MissingCommit):
-        story.history().changes(PROJECT, "0" * 40)
-
-
-def test_a_diff_is_the_unified_text_of_the_whole_commit(story: Story) -> None:
-    born = story.born(development=tags(api="1"))
-    sha = deploy(story, "development", api="2")
-    text = story.history().diff(PROJECT, sha)
-    assert f"--- a/{DEV}\n+++ b/{DEV}\n" in text
-    assert '-    api: {image: {tag: "1"}}\n+    api: {image: {tag: "2"}}\n' in text
-    assert "+# shop\n" in story.history().diff(PROJECT, born)
-
-
-def test_a_diff_is_cut_at_its_bound_and_says_so(story: Story) -> None:
-    story.born(development=tags())
-    sha = story.by_hand("large\n", {f"large-{number}.txt": "é" * 400_000 for number in range(3)})
-    text = story.history().diff(PROJECT, sha)
-    assert MAX_DIFF_BYTES - 10 <= len(text.encode()) <= MAX_DIFF_BYTES + 200
-    assert "left out" in text.splitlines()[-1]
 
 
 class Lost:
