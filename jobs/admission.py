@@ -21,6 +21,7 @@ from gitops import layout, names, repository
 from gitops.access import CHANGE, authorize
 from gitops.changes import Actor, Change, JobKind, Ref
 from gitops.operations.environments import DeleteEnvironment
+from gitops.operations.extensions import ExtendEnvironment, not_ephemeral
 from gitops.problems import AlreadyExists, Conflict, ConflictCode, NotFound, Refused, invalid
 from gitops.tree import Tree
 from jobs import heads
@@ -162,9 +163,17 @@ def _judge(ports: Ports, change: Change, expected_head: str | None) -> None:
 
 
 def _judge_confirmation(ports: Ports, change: Change) -> None:
-    """An environment that stands and is not ephemeral needs its name repeated, unless jobs ahead may replace it."""
-    if not isinstance(change, DeleteEnvironment) or change.confirm is not None or change.expires_at is not None:
-        return
+    """An environment that stands and is not ephemeral needs its name repeated to be deleted, and has no end that could
+    be moved, unless jobs ahead may replace it.
+    """
+    match change:
+        case DeleteEnvironment(confirm=None, expires_at=None):
+            message = f"{change.environment} is not ephemeral: repeat its name in confirm to delete it."
+            refusal = invalid("confirm", message)
+        case ExtendEnvironment():
+            refusal = not_ephemeral(change.environment)
+        case _:
+            return
     head = heads.current(ports, change.project)
     if head.sha is None:
         return
@@ -173,7 +182,7 @@ def _judge_confirmation(ports: Ports, change: Change) -> None:
         return
     replaced = any(change.environment in job.environments for job in _ahead(ports, change.project, _DELETION))
     if not repository.read_environment(tree, change.environment).ephemeral and not replaced:
-        raise invalid("confirm", f"{change.environment} is not ephemeral: repeat its name in confirm to delete it.")
+        raise refusal
 
 
 def _ahead(ports: Ports, project: str, kinds: Collection[JobKind]) -> list[JobRecord]:

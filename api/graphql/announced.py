@@ -46,15 +46,6 @@ class BuildInput(Asked):
 
 
 @strawberry.input
-class ExtendEnvironmentInput(Asked):
-    """Keep an ephemeral environment for longer."""
-
-    project: str
-    environment: str
-    ttl_seconds: int
-
-
-@strawberry.input
 class UpdateProjectInput(AskedAt):
     """Keys of project.yaml."""
 
@@ -76,7 +67,6 @@ TYPES = (
     ResourceNode,
     ProjectSecret,
     BuildInput,
-    ExtendEnvironmentInput,
     UpdateProjectInput,
     SetProjectSecretInput,
 )

@@ -12,6 +12,7 @@ from gitops.operations.configuration import Scale, SetVariables, VariableSetting
 from gitops.operations.delivery import SyncEnvironment
 from gitops.operations.deployments import Deploy, Restart, ServiceImage
 from gitops.operations.environments import CreateEnvironment, DeleteEnvironment
+from gitops.operations.extensions import ExtendEnvironment
 from gitops.operations.holds import ReleaseHold, SetHold
 from gitops.operations.projects import CreateProject, DeleteProject
 from gitops.operations.promotions import Promote
@@ -25,6 +26,7 @@ _KINDS: Final[tuple[type[Change], ...]] = (
     DeleteProject,
     CreateEnvironment,
     DeleteEnvironment,
+    ExtendEnvironment,
     AddService,
     UpdateService,
     RemoveService,
@@ -52,6 +54,7 @@ __all__ = [
     "DeleteEnvironment",
     "DeleteProject",
     "Deploy",
+    "ExtendEnvironment",
     "Promote",
     "ReleaseHold",
     "RemoveService",

@@ -19,6 +19,7 @@ from gitops.operations import (
     CreateProject,
     DeleteEnvironment,
     Deploy,
+    ExtendEnvironment,
     Promote,
     ReleaseHold,
     RemoveService,
@@ -131,6 +132,7 @@ def test_everything_that_lucity_does_is_well(lab: Lab, clone: Clone) -> None:
     with lab.observer():
         for life in (
             CreateEnvironment("shop", "pr-7", "development", ephemeral=True),
+            ExtendEnvironment("shop", "pr-7", 3600),
             DeleteEnvironment("shop", "pr-7"),
         ):
             job = lab.admit(life)

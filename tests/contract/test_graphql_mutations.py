@@ -38,6 +38,7 @@ EVERY_CHANGE = {
     'createEnvironment(input: {project: "shop", name: "pr-1", from: "development", ephemeral: true})': (
         "ENVIRONMENT_CREATE"
     ),
+    'extendEnvironment(input: {project: "shop", environment: "pr-1", ttlSeconds: 3600})': "ENVIRONMENT_EXTEND",
     'deleteEnvironment(input: {project: "shop", name: "pr-1"})': "ENVIRONMENT_DELETE",
     'syncEnvironment(input: {project: "shop", environment: "development"})': "SYNC",
     'deleteProject(input: {name: "shop", confirm: "shop"})': "PROJECT_DELETE",

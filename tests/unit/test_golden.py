@@ -21,6 +21,7 @@ from gitops.operations import (
     DeleteEnvironment,
     DeleteProject,
     Deploy,
+    ExtendEnvironment,
     Promote,
     ReleaseHold,
     RemoveService,
@@ -69,6 +70,7 @@ CASES: dict[str, Change] = {
     "delete-project": DeleteProject("shop", "shop"),
     "create-environment": CreateEnvironment("shop", "production"),
     "create-preview": CreateEnvironment("shop", "pr-142", "development", ephemeral=True, ttl_seconds=3600),
+    "extend-preview": ExtendEnvironment("shop", "pr-7", 3600),
     "delete-environment": DeleteEnvironment("shop", "staging", "staging"),
     "delete-preview": DeleteEnvironment("shop", "pr-7"),
     "add-service": AddService(

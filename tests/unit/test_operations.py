@@ -11,6 +11,7 @@ from gitops.operations import (
     DeleteEnvironment,
     DeleteProject,
     Deploy,
+    ExtendEnvironment,
     Promote,
     RemoveService,
     Scale,
@@ -22,7 +23,7 @@ from gitops.operations import (
     VariableSetting,
 )
 from gitops.problems import ConflictCode, InvalidInput, InvalidRepository
-from gitops.repository import images, read
+from gitops.repository import images, read, read_environment
 from gitops.yamltext import parse
 from tests.support.shop import CONTEXT, RUNNING, SHOP, grown, refusal
 
@@ -107,6 +108,31 @@ def test_the_sweep_deletes_only_what_still_ends_then() -> None:
     assert set(change.apply(tree, later).writes.values()) == {None}
     assert refusal(change, tree).code is ConflictCode.CHANGED_SINCE
     assert refusal(replace(change, expires_at="2026-11-23T12:00:30Z"), tree, later).code is ConflictCode.CHANGED_SINCE
+
+
+def test_an_extension_moves_the_end_and_the_sweep_spares_it() -> None:
+    preview = CreateEnvironment("shop", "pr-1", ephemeral=True, ttl_seconds=60)
+    tree = SHOP.with_writes(preview.apply(SHOP, CONTEXT).writes)
+    draft = ExtendEnvironment("shop", "pr-1", 3600).apply(
+        tree, replace(CONTEXT, now=CONTEXT.now + timedelta(minutes=5))
+    )
+    extended = tree.with_writes(draft.writes)
+    assert draft.subject == "config(pr-1): expire 2026-11-23T13:05:00Z"
+    assert read_environment(extended, "pr-1").expires_at == CONTEXT.now + timedelta(hours=1, minutes=5)
+    swept = DeleteEnvironment("shop", "pr-1", expires_at="2026-11-23T12:01:00Z")
+    late = replace(CONTEXT, now=CONTEXT.now + timedelta(minutes=6))
+    assert refusal(swept, extended, late).code is ConflictCode.CHANGED_SINCE
+
+
+def test_only_what_is_ephemeral_has_an_end_to_move() -> None:
+    problem = refusal(ExtendEnvironment("shop", "staging", 3600))
+    assert isinstance(problem, InvalidInput)
+    assert problem.errors[0].path == ("environment",)
+
+
+def test_an_end_is_not_moved_in_a_file_that_cannot_be_read() -> None:
+    tree = SHOP.with_writes({"environments/staging/environment.yaml": b"ephemeral: [\n"})
+    assert isinstance(refusal(ExtendEnvironment("shop", "staging", 3600), tree), InvalidRepository)
 
 
 def test_a_copy_does_not_take_over_the_hosts() -> None:

@@ -14,6 +14,7 @@ from gitops.operations import (
     DeleteEnvironment,
     DeleteProject,
     Deploy,
+    ExtendEnvironment,
     Promote,
     ReleaseHold,
     RemoveService,
@@ -50,6 +51,7 @@ def wrong_fields(change: Any) -> set[str]:
 SAMPLES: list[Change] = [
     CreateEnvironment("shop", "pr-1"),
     DeleteEnvironment("shop", "staging", "staging"),
+    ExtendEnvironment("shop", "staging", 60),
     AddService("shop", "worker", "r/w"),
     UpdateService("shop", "api", port=1),
     RemoveService("shop", "api"),
@@ -147,6 +149,7 @@ def test_what_exists_is_not_made_again() -> None:
         (CreateEnvironment("shop", "base", "base", ttl_seconds=1), {"name", "from", "ttlSeconds"}),
         (CreateEnvironment("shop", "x", "x"), {"from"}),
         (DeleteEnvironment("shop", "staging", "stagin"), {"confirm"}),
+        (ExtendEnvironment("Shop", "base", 59), {"project", "environment", "ttlSeconds"}),
         (AddService("shop", "A", "a:b", 0, ("\0",), -1), {"name", "image", "port", "command.0", "replicas"}),
         (
             AddService("shop", "a", "a", source=Source("--upload-pack=x", "", "../..", "/etc/passwd")),

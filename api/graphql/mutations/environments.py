@@ -1,13 +1,14 @@
-"""Environments: made and deleted."""
+"""Environments: made, extended and deleted."""
 
 import strawberry
 
 from api.graphql.context import Info
 from api.graphql.given import or_none
 from api.graphql.guards import mutation
-from api.graphql.mutations.admitting import AskedAt, admitted
+from api.graphql.mutations.admitting import Asked, AskedAt, admitted
 from api.graphql.problems import JobResult
 from gitops.operations.environments import CreateEnvironment, DeleteEnvironment
+from gitops.operations.extensions import ExtendEnvironment
 
 
 @strawberry.input
@@ -42,6 +43,19 @@ class DeleteEnvironmentInput(AskedAt):
         return DeleteEnvironment(self.project, self.name, or_none(self.confirm))
 
 
+@strawberry.input
+class ExtendEnvironmentInput(Asked):
+    """See gitops.operations.extensions."""
+
+    project: str
+    environment: str
+    ttl_seconds: int = strawberry.field(description="Counted from the commit.")
+
+    def change(self) -> ExtendEnvironment:
+        """As an operation."""
+        return ExtendEnvironment(self.project, self.environment, self.ttl_seconds)
+
+
 @strawberry.type
 class EnvironmentMutation:
     """Root fields."""
@@ -55,3 +69,8 @@ class EnvironmentMutation:
     async def delete_environment(self, info: Info, input: DeleteEnvironmentInput) -> JobResult:  # noqa: A002 - the contract's name
         """See the contract."""
         return await admitted(info, "deleteEnvironment", input, input.change())
+
+    @mutation("Another end of an ephemeral environment.")
+    async def extend_environment(self, info: Info, input: ExtendEnvironmentInput) -> JobResult:  # noqa: A002 - the contract's name
+        """See the contract."""
+        return await admitted(info, "extendEnvironment", input, input.change())
