@@ -24,7 +24,7 @@ from gitops.operations.environments import DeleteEnvironment
 from gitops.operations.extensions import ExtendEnvironment, not_ephemeral
 from gitops.problems import AlreadyExists, Conflict, ConflictCode, NotFound, Refused, invalid
 from gitops.tree import Tree
-from jobs import heads
+from jobs import heads, namespaces
 from jobs.gating import judge_gates
 from jobs.landed import landed_record
 from jobs.plans import judge_plan
@@ -146,7 +146,7 @@ def _judge(ports: Ports, change: Change, expected_head: str | None) -> None:
     may_exist, may_be_gone = set(standing), set[Ref]()
     for job in ahead:
         other = load_change(job.change)
-        may_exist.update(other.creates)
+        may_exist.update(other.creates, (Ref("environment", name) for name in namespaces.wanted(other)))
         may_be_gone.update(other.deletes)
     if _refusal(may_exist, change, may_be_gone) is None:
         return None
@@ -240,9 +240,7 @@ def _namespaces(ports: Ports, change: Change) -> list[tuple[str, str]]:
     """The namespaces to reserve. Raises Refused when another pair of this name stands in Git already (the reservation
     itself lives in Redis and may have been lost).
     """
-    wanted = [
-        (names.namespace(change.project, ref.name), ref.name) for ref in change.creates if ref.what == "environment"
-    ]
+    wanted = [(names.namespace(change.project, name), name) for name in namespaces.wanted(change)]
     for namespace, environment in wanted:
         for project, other in _splits(namespace):
             if (project, other) != (change.project, environment) and Ref("environment", other) in _standing(

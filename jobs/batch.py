@@ -138,7 +138,7 @@ def _add(ports: Ports, batch: Batch, job: JobRecord) -> tuple[Batch, Callable[[]
     writes = {path: data for path, data in draft.writes.items() if before.read(path) != data}
     if not writes:
         return replace(batch, no_change=(*batch.no_change, (job, draft.subject))), None
-    namespaces.check_free(ports, change)
+    namespaces.check_free(ports, job.project, before, writes)
     new = NewCommit(_message(job, draft), job.actor.name, job.actor.email, context.now, writes)
     sha = ports.repositories.commit(job.project, batch.tip, new)
     after = ports.repositories.snapshot(job.project, sha)

@@ -10,20 +10,32 @@ from adapters.records import Application
 from adapters.wiring import Ports
 from gitops import names
 from gitops.changes import Change
+from gitops.history import environment_names
+from gitops.layout import environment_of
+from gitops.operations.reverts import Revert
 from gitops.problems import Refused
+from gitops.repository import has_environment
+from gitops.tree import Overlaid, Tree, Writes
 
 _log = structlog.get_logger()
 
 
-def check_free(ports: Ports, change: Change) -> None:
-    """Raise Refused(AlreadyExists) for an environment whose namespace somebody else made. A cluster that does not
-    answer stops no commit: the environment then waits until the namespace is free.
+def wanted(change: Change) -> tuple[str, ...]:
+    """The environments that a change makes or brings back, as far as they can be told without a tree."""
+    made = (ref.name for ref in change.creates if ref.what == "environment")
+    return (*made, *(change.returns if isinstance(change, Revert) else ()))
+
+
+def check_free(ports: Ports, project: str, before: Tree, writes: Writes) -> None:
+    """Raise Refused(AlreadyExists) when the writes make an environment whose namespace somebody else made. A cluster
+    that does not answer stops no commit: the environment then waits until the namespace is free.
     """
     if ports.cluster is None:
         return
-    for ref in change.creates:
-        if ref.what == "environment":
-            namespace = names.namespace(change.project, ref.name)
+    after = Overlaid(before, writes)
+    for environment in environment_names(name for path in writes if (name := environment_of(path))):
+        if has_environment(after, environment) and not has_environment(before, environment):
+            namespace = names.namespace(project, environment)
             if _is_foreign(ports.cluster, namespace):
                 raise Refused(labels.foreign(namespace))
 

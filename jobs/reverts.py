@@ -9,6 +9,7 @@ from gitops.commits import CommitKind
 from gitops.names import ProjectName, short
 from gitops.operations.reverts import Revert
 from gitops.problems import NotFound, Refused, invalid
+from gitops.repository import environment_names
 from jobs import heads
 from jobs.revisions import find_commit
 
@@ -25,7 +26,8 @@ def revert_of(ports: Ports, project: str, revision: str, *, override: bool = Fal
     parent = record.git.parents[0]
     before, after = (ports.repositories.snapshot(project, one) for one in (parent, sha))
     places = tuple(_places(before, after))
-    return Revert(project, sha, parent, record.git.subject, places, record.services, override)
+    gone = sorted({*environment_names(before)} - {*environment_names(after)})
+    return Revert(project, sha, parent, record.git.subject, places, record.services, override, tuple(gone))
 
 
 def _places(before: Snapshot, after: Snapshot) -> Iterator[str]:

@@ -42,6 +42,8 @@ class Revert:
     names: tuple[str, ...] = ()
     """The services whose values it changed."""
     override: bool = False
+    returns: tuple[str, ...] = ()
+    """The environments that it removed, which come back."""
 
     needs: ClassVar[tuple[Ref, ...]] = ()
     creates: ClassVar[tuple[Ref, ...]] = ()

@@ -14,6 +14,7 @@ from adapters.records import JobRecord, JobState
 from gitops.operations.environments import CreateEnvironment, DeleteEnvironment
 from gitops.operations.projects import CreateProject, DeleteProject
 from gitops.problems import AlreadyExists
+from jobs.reverts import revert_of
 from tests.fakes import FakeCluster, FakeNamespace
 from tests.support.git import git
 from tests.support.lab import Lab, make_lab
@@ -100,6 +101,26 @@ def test_a_strangers_namespace_fails_a_new_project_and_leaves_no_repository(plac
     place.work("shop")
     assert isinstance(place.job(job.id).problem, AlreadyExists)
     assert place.ports.githost.projects() == []
+
+
+def test_a_strangers_namespace_fails_the_revert_that_would_bring_an_environment_back(shop: Place) -> None:
+    with shop.observer():
+        deletion = shop.done(shop.admit(DeleteEnvironment("shop", "staging", confirm="staging")).id)
+    shop.cluster.namespaces_by_name["shop-staging"] = FakeNamespace(None)
+    revert = revert_of(shop.ports, "shop", deletion.commit or "")
+    job = shop.admit(revert)
+    shop.work("shop")
+    problem = shop.job(job.id).problem
+    assert isinstance(problem, AlreadyExists)
+    assert (problem.what, problem.name) == ("namespace", "shop-staging")
+    assert shop.ports.githost.heads(["shop"])["shop"] == deletion.commit
+    del shop.cluster.namespaces_by_name["shop-staging"]
+    with shop.observer():
+        back = shop.done(shop.admit(revert).id)
+        shop.wait("its namespace", lambda: "shop-staging" in shop.cluster.namespaces_by_name or None)
+    owner = shop.cluster.namespaces_by_name["shop-staging"].owner
+    assert owner is not None
+    assert owner.identity == back.commit
 
 
 def test_a_strangers_namespace_found_later_is_named_while_the_creation_waits(shop: Place) -> None:

@@ -26,7 +26,7 @@ from gitops.operations import (
     SetVariables,
     VariableSetting,
 )
-from gitops.problems import Conflict, ConflictCode, GateClosed, Refused
+from gitops.problems import AlreadyExists, Conflict, ConflictCode, GateClosed, Refused
 from gitops.repository import environment_names, images
 from gitops.tree import Tree
 from gitops.values import changes, render_key
@@ -199,6 +199,38 @@ def test_an_environment_deleted_by_mistake_comes_back_with_its_values_and_anothe
             "the environment's new identity",
             lambda: wanted <= {(one.environment, one.identity) for one in shop.ports.delivery.applications("shop")},
         )
+
+
+def test_an_environment_does_not_come_back_where_another_pair_holds_its_namespace(shop: Lab) -> None:
+    created = done(shop, CreateEnvironment("shop", "x-y", ephemeral=True))
+    gone = done(shop, DeleteEnvironment("shop", "x-y"))
+    revert = revert_of(shop.ports, "shop", gone)
+    with shop.observer():
+        other = shop.admit(CreateProject("shop-x", ("y",)))
+        for turn in range(2):  # held by a job, then by what stands in Git alone
+            with pytest.raises(Refused) as refused:
+                shop.admit(revert)
+            assert isinstance(refused.value.problem, AlreadyExists)
+            assert (refused.value.problem.what, refused.value.problem.name) == ("namespace", "shop-x-y")
+            if not turn:
+                shop.work("shop-x")
+                shop.ended(other.id)
+                shop.redis.delete("lucity:namespaces", "lucity:namespaces:landed")
+    assert head(shop) == gone != created
+
+
+def test_an_environment_that_comes_back_keeps_its_namespace_from_others_and_can_be_deployed_to_at_once(
+    shop: Lab,
+) -> None:
+    done(shop, CreateEnvironment("shop", "x-y", ephemeral=True))
+    gone = done(shop, DeleteEnvironment("shop", "x-y"))
+    back = shop.admit(revert_of(shop.ports, "shop", gone))
+    follows = shop.admit(Deploy("shop", "x-y", (ServiceImage("api", "three"),)))
+    with pytest.raises(Refused) as refused:
+        shop.admit(CreateProject("shop-x", ("y",)))
+    assert isinstance(refused.value.problem, AlreadyExists)
+    shop.work("shop")
+    assert [shop.job(job.id).state for job in (back, follows)] == [JobState.SUCCEEDED] * 2
 
 
 def test_commits_by_hand_and_merges_are_taken_back_against_their_first_parent(shop: Lab) -> None:
