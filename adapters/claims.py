@@ -13,13 +13,14 @@ from adapters.settings import Settings
 from gitops.problems import JobFailure
 
 POISON = JobFailure(
-    "the worker that carried this change out died three times while it did; look into its log before a retry"
+    "the worker that carried this out died again and again while it did; look into its log before a retry"
 )
 HARD_LIMIT_MARGIN_SECONDS = 60
 
 
 class RedisClaims:
-    """See ports.Claims. `project` is a lane: a project's name, or `<project>/sync` for its syncs. Heartbeats stop to
+    """See ports.Claims. `project` is a lane: a project's name, `<project>/sync` for its syncs, or
+    `<project>/build/<service>` for builds, claimed one by one. Heartbeats stop to
     extend a claim `hard_limit_seconds` after it was taken.
     """
 
@@ -27,18 +28,18 @@ class RedisClaims:
         pushes = settings.push_timeout_seconds * settings.push_tries
         self._settings = settings
         self._hard_limit_seconds = hard_limit_seconds or pushes + HARD_LIMIT_MARGIN_SECONDS
+        building = settings.source_timeout_seconds + settings.build_timeout_seconds
+        self._build_limit_seconds = 2 * building + HARD_LIMIT_MARGIN_SECONDS
         self._poison = job_fields.dump_problem(POISON)
         self._scripts = Scripts(client, settings)
 
     def claim(self, project: str, owner: str, limit: int) -> Claim | None:
         """See ports.Claims.claim. An expired claim of the lane is returned first."""
         claim_id = secrets.token_hex(16)
-        arguments: list[str | int] = [project, owner, claim_id, limit]
-        arguments += [
-            _milliseconds(self._settings.lease_seconds),
-            _milliseconds(self._hard_limit_seconds),
-            self._poison,
-        ]
+        building = job_fields.is_build_lane(project)
+        hard_limit = self._build_limit_seconds if building else self._hard_limit_seconds
+        arguments: list[str | int] = [project, owner, claim_id, 1 if building else limit]
+        arguments += [_milliseconds(self._settings.lease_seconds), _milliseconds(hard_limit), self._poison]
         answer = self._scripts.run("claim", arguments)
         if not answer:
             return None

@@ -12,6 +12,7 @@ from adapters.records import JobRecord, JobState, Outcome, Step
 from gitops.changes import JobKind
 from gitops.problems import Conflict, ConflictCode, Problem
 
+_BUILD = "/build/"
 DELETIONS = {JobKind.ENVIRONMENT_DELETE, JobKind.PROJECT_DELETE}
 
 
@@ -52,6 +53,7 @@ def parse(fields: Mapping[str, str]) -> JobRecord:
         head=fields.get("head") or None,
         no_change=fields.get("no_change") == "1",
         problem=load_problem(fields.get("problem")),
+        superseded_by=fields.get("superseded_by") or None,
     )
 
 
@@ -61,8 +63,14 @@ def parse_flat(flat: Sequence[str]) -> JobRecord:
 
 
 def lane(job: JobRecord) -> str:
-    """The queue that a job stands in; syncs do not stand in the way of commits."""
-    return sync_lane(job.project) if job.kind is JobKind.SYNC else job.project
+    """The queue that a job stands in; syncs and builds do not stand in the way of commits."""
+    match job.kind:
+        case JobKind.SYNC:
+            return sync_lane(job.project)
+        case JobKind.BUILD:
+            return f"{job.project}{_BUILD}{job.services[0]}"
+        case _:
+            return job.project
 
 
 def sync_lane(project: str) -> str:
@@ -70,8 +78,13 @@ def sync_lane(project: str) -> str:
     return f"{project}/sync"
 
 
+def is_build_lane(lane: str) -> bool:
+    """Whether builds stand in this queue: those of one service, one after the other."""
+    return _BUILD in lane
+
+
 def render_outcome(outcome: Outcome, job: JobRecord | None) -> list[str]:
-    """The ten arguments of `library/outcomes.lua`; `job` is the record where it is known."""
+    """The eleven arguments of `library/outcomes.lua`; `job` is the record where it is known."""
     steps = outcome.steps
     return [
         outcome.job_id,
@@ -83,6 +96,7 @@ def render_outcome(outcome: Outcome, job: JobRecord | None) -> list[str]:
         dump_problem(outcome.problem),
         "" if steps is None else codec.dumps(steps),
         _flag(given=any(step.name == "application" and step.message for step in steps or ())),
+        outcome.superseded_by or "",
         dump_problem(_being_deleted(job)) if job is not None and job.kind in DELETIONS else "",
     ]
 

@@ -77,6 +77,8 @@ class JobRecord:
     no_change: bool = False
     problem: Problem | None = None
     retry_of: str | None = None
+    superseded_by: str | None = None
+    """The newer build that made this one needless."""
     version: int = RECORD_VERSION
 
 
@@ -123,7 +125,9 @@ class Claim:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one claimed (or waiting) job. QUEUED returns it to its place (its number is kept)."""
+    """What became of one claimed (or waiting) job. QUEUED returns it to its place (its number is kept), RUNNING tells
+    how far it is.
+    """
 
     job_id: str
     state: JobState
@@ -134,6 +138,7 @@ class Outcome:
     problem: Problem | None = None
     steps: tuple[Step, ...] | None = None
     """None leaves the steps as they are."""
+    superseded_by: str | None = None
 
 
 @dataclass(frozen=True)

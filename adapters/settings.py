@@ -11,6 +11,7 @@ _SOFTSERVE = ("softserve_ssh_url", "softserve_http_url", "softserve_admin_key_fi
 _ARGOCD_LOGINS = (("argocd_token",), ("argocd_token_file",), ("argocd_username", "argocd_password"))
 Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$")]
 """https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/, without exponents."""
+Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
 
 class Settings(BaseSettings):
@@ -60,6 +61,10 @@ class Settings(BaseSettings):
     """Access to the cluster: a kubeconfig file, or `in-cluster` for the pod's service account. None: Lucity makes and
     deletes no namespaces.
     """
+    secrets: Literal["files", "kubernetes"] = "files"
+    """Where small secrets are kept: files in <data>/secrets, or Kubernetes Secrets, which needs LUCITY_KUBECONFIG."""
+    secrets_namespace: Namespace | None = None
+    """Namespace of these Secrets. None: that of Lucity's own pod."""
     namespace_quota: dict[str, Quantity] = {"pods": "100", "requests.cpu": "16", "requests.memory": "32Gi"}
     """ResourceQuota of every namespace, as JSON; {}: none. Amounts of CPU or memory need container_requests."""
     container_requests: dict[str, Quantity] = {"cpu": "50m", "memory": "64Mi"}
@@ -72,6 +77,14 @@ class Settings(BaseSettings):
     """Namespaces whose pods may call in, as a JSON list: the ingress controller's, the metrics collector's."""
     namespace_egress_to: tuple[IPvAnyNetwork, ...] = ()
     """Addresses that pods may call, as a JSON list of CIDRs: ["0.0.0.0/0"] is the whole Internet."""
+    registry: str | None = None
+    """Where images are pushed and looked up, as HOST[:PORT][/PREFIX]."""
+    registry_insecure: bool = False
+    """Whether the registry is spoken to without TLS."""
+    registry_username: str | None = None
+    """User of the registry."""
+    registry_password_file: Path | None = None
+    """A file that holds the password of that user."""
     token_key_file: Path | None = None
     """Key that signs tokens, at least 32 bytes. None: <data>/keys/token, made on first start."""
     signing_key_file: Path | None = None
@@ -107,6 +120,12 @@ class Settings(BaseSettings):
     """A render that takes longer is ended and is a render error."""
     render_memory_mib: int = Field(default=512, ge=64)
     """A render that takes more is ended and is a render error."""
+    builder_concurrency: int = Field(default=2, ge=1)
+    """Builds that one `lucity builder` carries out beside each other."""
+    source_timeout_seconds: float = Field(default=300, gt=0)
+    """A clone of a source repository that takes longer is ended, and its build fails."""
+    build_timeout_seconds: float = Field(default=1800, gt=0)
+    """A build that takes longer is ended and fails."""
 
     queue_jobs: int = Field(default=5000, ge=1)
     """Unfinished jobs a project may have; more answer RateLimited."""
@@ -189,6 +208,17 @@ class Settings(BaseSettings):
             url = getattr(self, name)
             if url is not None and not _is_address(url, {"http", "https"}, path=True):
                 raise ValueError(f"LUCITY_{name.upper()} is no address like http://HOST:PORT or https://HOST/PATH")
+        return self
+
+    @model_validator(mode="after")
+    def _judge_secrets(self) -> Self:
+        if self.secrets == "files":
+            if self.secrets_namespace is not None:
+                raise ValueError("LUCITY_SECRETS_NAMESPACE must not be set unless LUCITY_SECRETS is kubernetes")
+        elif self.kubeconfig is None:
+            raise ValueError("LUCITY_SECRETS is kubernetes, so LUCITY_KUBECONFIG must be set too")
+        elif self.kubeconfig != "in-cluster" and self.secrets_namespace is None:
+            raise ValueError("LUCITY_KUBECONFIG is a file, so LUCITY_SECRETS_NAMESPACE must be set for LUCITY_SECRETS")
         return self
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 from redis import Redis
 
@@ -21,6 +22,7 @@ from adapters.measures import Measures
 from adapters.mirrors import Mirrors
 from adapters.ports import (
     Bell,
+    Builder,
     Claims,
     Cluster,
     Delivery,
@@ -29,9 +31,11 @@ from adapters.ports import (
     History,
     Leases,
     Ledger,
+    Registry,
     Renderer,
     Repositories,
     Secrets,
+    Sources,
     Statuses,
 )
 from adapters.reading import ReadingByToken
@@ -71,6 +75,9 @@ class Ports:
     delivery: Delivery
     cluster: Cluster | None
     secrets: Secrets
+    registry: Registry | None
+    sources: Sources
+    builder: Builder
     tokens: Tokens
     bell: Bell
     failpoints: Failpoints
@@ -129,8 +136,13 @@ def _githost(settings: Settings) -> LocalGitHost | SoftServeGitHost:
 
 
 def build_secrets(settings: Settings) -> Secrets:
-    """Where small secrets are kept."""
-    return FileSecrets(settings.data / "secrets")
+    """Where small secrets are kept. Raises ValueError when settings name no namespace and there is no pod's own."""
+    if settings.secrets == "files" or settings.kubeconfig is None:
+        return FileSecrets(settings.data / "secrets")
+    from adapters.kubernetes_api import KubernetesApi  # noqa: PLC0415 - its client takes 30 MB
+    from adapters.kubernetes_secrets import KubernetesSecrets, own_namespace  # noqa: PLC0415
+
+    return KubernetesSecrets(KubernetesApi.by(settings.kubeconfig), settings.secrets_namespace or own_namespace())
 
 
 def allowed_signers(settings: Settings) -> Path:
@@ -162,6 +174,9 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
         delivery=_delivery(settings, git, renderer, tokens),
         cluster=_cluster(settings),
         secrets=build_secrets(settings),
+        registry=None,
+        sources=cast("Sources", None),
+        builder=cast("Builder", None),
         tokens=tokens,
         bell=bell(settings, leases),
         failpoints=Failpoints.parse(settings.failpoint, settings.data / "failpoints", testing=settings.testing),

@@ -70,6 +70,14 @@ def worker() -> None:
 
 
 @main.command()
+def builder() -> None:
+    """Run one builder of images, where Buildah is; settings come from LUCITY_* variables."""
+    from cli.processes import run_builder  # noqa: PLC0415
+
+    run_builder()
+
+
+@main.command()
 def observer() -> None:
     """Run one observer; settings come from LUCITY_* variables."""
     from cli.processes import run_observer  # noqa: PLC0415

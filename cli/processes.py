@@ -1,4 +1,6 @@
-"""The bodies of `lucity api`, `worker` and `observer`: settings in, one process running until it is told to stop."""
+"""The bodies of `lucity api`, `worker`, `builder` and `observer`: settings in, one process running until
+it is told to stop.
+"""
 
 import gc
 import os
@@ -47,6 +49,14 @@ def run_worker() -> None:
     from jobs import celery_app  # noqa: PLC0415 - `lucity --help` stays fast
 
     celery_app.run_worker(settings)
+
+
+def run_builder() -> None:
+    """Carry builds out with a pool of processes until SIGTERM."""
+    settings = begin()
+    from jobs import celery_app  # noqa: PLC0415 - `lucity --help` stays fast
+
+    celery_app.run_builder(settings)
 
 
 def run_observer() -> None:

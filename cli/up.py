@@ -23,7 +23,7 @@ from cli.processes import LISTEN_FD
 START_SECONDS = 90.0
 DEATHS_AT_START = 3
 # Valkey is last: the others still write to it. Together below the 15 seconds a person waits at most.
-STOP_SECONDS = {"api": 5.5, "worker": 4.5, "observer": 2.0, "valkey": 2.0}
+STOP_SECONDS = {"api": 5.5, "worker": 4.5, "observer": 2.0, "builder": 0.8, "valkey": 2.0}
 PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 60.0
 INTERRUPTED = 130
@@ -92,8 +92,9 @@ class Up:
 
         meet(self.settings, wait=True)
         self._login = admin_login(self.settings, self.settings.origin)
-        click.echo("  starting API, worker and observer")
-        for name in ("api", "worker", "observer"):
+        processes = ["api", "worker", "observer", *(["builder"] if self.settings.registry else [])]
+        click.echo(f"  starting {', '.join(processes)}")
+        for name in processes:
             self._add(name, [sys.executable, "-P", "-m", "cli.main", name], self._environment(name))
         self._wait_until(lambda: readiness.missing(self.settings.host, self.settings.port))
 

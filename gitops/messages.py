@@ -18,6 +18,8 @@ FROM_COMMIT: Final = "From-Commit"
 REVERTS: Final = "Reverts"
 ROLLS_BACK_TO: Final = "Rolls-Back-To"
 OVERRIDE: Final = "Override"
+SOURCE_REVISION: Final = "Source-Revision"
+SOURCE_COMMITTED_AT: Final = "Source-Committed-At"
 
 _TRAILER: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]*): (\S.*)")
 _SPACES: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")

@@ -25,6 +25,7 @@ from gitops.operations.extensions import ExtendEnvironment, not_ephemeral
 from gitops.problems import AlreadyExists, Conflict, ConflictCode, NotFound, Refused, invalid
 from gitops.tree import Tree
 from jobs import heads, namespaces
+from jobs.builders import judge_build
 from jobs.gating import judge_gates
 from jobs.landed import landed_record
 from jobs.plans import judge_plan
@@ -59,6 +60,7 @@ def admit(
     if key is not None and (known := _known(ports, job)):
         return known
     _judge(ports, change, expected_head)
+    judge_build(ports, change)
     judge_plan(ports, change)
     judge_gates(ports, actor, change, job.reason)
     admitted = ports.ledger.admit(job, _namespaces(ports, change))

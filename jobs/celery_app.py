@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, ClassVar
 
@@ -17,17 +17,20 @@ from celery.worker.request import Request
 from kombu.asynchronous import get_event_loop, set_event_loop
 from kombu.exceptions import OperationalError
 
+from adapters.job_fields import is_build_lane
 from adapters.lifetime import die_with_parent
 from adapters.logging import configure_logging
 from adapters.ports import Leases, Unreachable
 from adapters.settings import Settings
 from adapters.wiring import Ports, build
+from jobs.builders import tend_until
 from jobs.engine import carry_out
 from jobs.sweeps import sweep_until
 
 _log = structlog.get_logger()
 TASK = "lucity.carry_out"
-_LONGEST_TASK_SECONDS = 3600
+_QUEUE, _BUILDS = "lucity", "lucity-builds"
+_LONGEST_TASK_SECONDS = 7200
 _ACKNOWLEDGED_SECONDS = 1.0
 
 
@@ -51,7 +54,8 @@ class CeleryBell:
 
     def _send(self, lane: str) -> None:
         try:
-            self._app.send_task(TASK, args=[lane], retry=False, ignore_result=True)
+            queue = _BUILDS if is_build_lane(lane) else _QUEUE
+            self._app.send_task(TASK, args=[lane], queue=queue, retry=False, ignore_result=True)
         except (OperationalError, OSError) as error:
             raise Unreachable("redis", f"the bell could not be rung: {error}") from error
 
@@ -102,7 +106,7 @@ def make_app(settings: Settings) -> Celery:
             "socket_connect_timeout": 1,
             "socket_keepalive": True,
         },
-        task_default_queue="lucity",
+        task_default_queue=_QUEUE,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_send_task_events=False,
@@ -117,7 +121,18 @@ def ring_bell(settings: Settings, leases: Leases) -> CeleryBell:
 
 
 def run_worker(settings: Settings) -> None:
-    """A worker until it is told to stop: a pool that carries out queues, and a thread that sweeps."""
+    """A worker until it is told to stop: a pool that carries out changes, and a thread that sweeps."""
+    _run(settings, _QUEUE, settings.worker_concurrency, sweep_until)
+
+
+def run_builder(settings: Settings) -> None:
+    """A builder until it is told to stop: a pool that carries out builds, and a thread that tidies up after them."""
+    _run(settings, _BUILDS, settings.builder_concurrency, tend_until)
+
+
+def _run(
+    settings: Settings, queue: str, concurrency: int, beside: Callable[[Ports, str, threading.Event], None]
+) -> None:
     app = make_app(settings)
     app.steps["consumer"].add(KeptLoop)
     owner = f"{socket.gethostname()}:{os.getpid()}"
@@ -145,17 +160,17 @@ def run_worker(settings: Settings) -> None:
     stopped = threading.Event()
 
     @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
-    def start_sweeping(**_: Any) -> None:
-        sweeping = threading.Thread(target=sweep_until, args=(build(settings, ring_bell), owner, stopped), daemon=True)
-        sweeping.start()
+    def start_beside(**_: Any) -> None:
+        threading.Thread(target=beside, args=(build(settings, ring_bell), owner, stopped), daemon=True).start()
 
     @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
-    def stop_sweeping(**_: Any) -> None:
+    def stop_beside(**_: Any) -> None:
         stopped.set()
 
     app.Worker(
         pool="prefork",
-        concurrency=settings.worker_concurrency,
+        concurrency=concurrency,
+        queues=[queue],
         loglevel="WARNING",
         without_gossip=True,
         without_mingle=True,

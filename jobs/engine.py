@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import structlog
 
+from adapters.job_fields import is_build_lane
 from adapters.ports import StaleClaim, Unreachable
 from adapters.records import Claim, ClaimMode, JobRecord, JobState, PushResult, PushState
 from adapters.wiring import Ports
 from gitops.changes import JobKind
 from gitops.problems import JobFailure, NotFound, Problem, Refused
-from jobs import heads, outcomes, syncs
+from jobs import builds, heads, outcomes, syncs
 from jobs.batch import Batch, build
 from jobs.heartbeats import beating
 from jobs.looking import landed, look
@@ -49,6 +50,8 @@ def carry_out(ports: Ports, lane: str, owner: str) -> bool:
 def _work(ports: Ports, claim: Claim) -> bool:
     """Whether the claim's jobs all came to something; if not, a sweep rings again later."""
     try:
+        if is_build_lane(claim.project):
+            return builds.carry_out(ports, claim)
         if claim.mode is ClaimMode.LOOK:
             return look(ports, claim, claim.jobs)
         if claim.jobs[0].kind is JobKind.SYNC:

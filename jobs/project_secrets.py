@@ -1,4 +1,4 @@
-"""A project's own secrets: what webhooks are signed with, what its sources are cloned with, what its forge is asked with.
+"""A project's own secrets: what webhooks are signed with, sources are cloned with, its forge is asked with.
 
 Kept as JSON with the moment of their last change; values never leave but for the use they are for.
 """

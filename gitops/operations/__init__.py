@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from gitops.changes import Change
+from gitops.operations.builds import Build
 from gitops.operations.charts import UpgradeChart
 from gitops.operations.configuration import Scale, SetVariables, VariableSetting
 from gitops.operations.delivery import SyncEnvironment
@@ -42,6 +43,7 @@ _KINDS: Final[tuple[type[Change], ...]] = (
     ReleaseHold,
     Rollback,
     Revert,
+    Build,
 )
 CHANGES: Final[Mapping[str, type[Change]]] = {kind.__name__: kind for kind in _KINDS}
 """Class name → class, to read changes back from their records."""
@@ -49,6 +51,7 @@ CHANGES: Final[Mapping[str, type[Change]]] = {kind.__name__: kind for kind in _K
 __all__ = [
     "CHANGES",
     "AddService",
+    "Build",
     "CreateEnvironment",
     "CreateProject",
     "DeleteEnvironment",

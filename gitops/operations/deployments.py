@@ -9,7 +9,7 @@ from gitops.changes import Context, Draft, JobKind, Ref
 from gitops.commits import Image
 from gitops.gates import hold_gates
 from gitops.layout import BASE_VALUES, environment_folder, environment_values
-from gitops.messages import SERVICE
+from gitops.messages import SERVICE, SOURCE_COMMITTED_AT, SOURCE_REVISION
 from gitops.names import Digest, Tag
 from gitops.operations.checks import (
     Checks,
@@ -35,6 +35,16 @@ class ServiceImage:
     service: str
     tag: str
     digest: str | None = None
+    source: "SourceRevision | None" = None
+    """What it was built from, where that is known."""
+
+
+@dataclass(frozen=True)
+class SourceRevision:
+    """A commit of a source repository: its full SHA, and its time in RFC 3339."""
+
+    sha: str
+    committed_at: str
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,9 @@ class Deploy:
         news = news_of(asked, present) or asked
         writes = changed(tree, {path: edited})
         gates = hold_gates(tree, self.environment, writes, context.now)
-        return replace(image_draft(self._subject(news), news, writes), gates=gates, override=self.override)
+        sources = [trailer for each in self.images for trailer in source_trailers(each.service, each.source)]
+        draft = image_draft(self._subject(news), news, writes, *sources)
+        return replace(draft, gates=gates, override=self.override)
 
     def _subject(self, images: Mapping[str, Image]) -> Subject:
         return Subject(Action.DEPLOY, self.environment, images=named(images))
@@ -164,6 +176,13 @@ class Restart:
         body = self.services if len(self.services) > MAX_NAMED else ()
         trailers = tuple((SERVICE, name) for name in self.services)
         return Draft(self.summary(), changed(tree, {path: edited}), body, trailers)
+
+
+def source_trailers(service: str, source: SourceRevision | None) -> tuple[tuple[str, str], ...]:
+    """What a commit says of the source that an image was built from."""
+    if source is None:
+        return ()
+    return (SOURCE_REVISION, f"{service}={source.sha}"), (SOURCE_COMMITTED_AT, f"{service}={source.committed_at}")
 
 
 def _image(asked: ServiceImage, present: Values) -> Image:

@@ -159,6 +159,7 @@ CHANGES_MADE: tuple[Change, ...] = (
         "shop", "staging", (operations.ServiceImage("api", "1234567"), operations.ServiceImage("web", "no"))
     ),
     operations.Restart("shop", "staging", ("api",)),
+    operations.Build("shop", "api", "main", ("staging", "pr-1"), force=True, branch="main"),
     operations.Promote("shop", "development", "staging", ("api", "web"), ("resources",), override=True),
     operations.Scale("shop", "staging", "api", 3),
     operations.SetVariables("shop", "staging", None, (operations.VariableSetting("A", "it's\n{{ }} $ ✓"),), ("B",)),

@@ -72,7 +72,7 @@ def test_a_change_that_kills_the_worker_every_time_fails_and_its_neighbours_do_n
         os.killpg(lucity.up.child("worker"), signal.SIGCONT)
         poison, *neighbours = lucity.asks.ended(accepted).values()
         assert poison["state"] == "FAILED", lucity.up.report()
-        assert "died three times" in poison["error"]["message"]
+        assert "died again and again" in poison["error"]["message"]
         assert [job["state"] for job in neighbours] == ["SUCCEEDED"] * 4, lucity.up.report()
         (again,) = lucity.asks.succeeded(lucity.asks.deploy("shop", "api", "v9"))
         assert again["attempts"] == 1

@@ -9,6 +9,7 @@ from gitops.changes import Change, JobKind
 from gitops.operations import (
     CHANGES,
     AddService,
+    Build,
     CreateEnvironment,
     CreateProject,
     DeleteEnvironment,
@@ -57,6 +58,7 @@ SAMPLES: list[Change] = [
     RemoveService("shop", "api"),
     Deploy("shop", "staging", (ServiceImage("api", "1"),)),
     Restart("shop", "staging", ("api",)),
+    Build("shop", "api", "main", ("staging",)),
     Promote("shop", "development", "staging"),
     Scale("shop", "staging", "api", 1),
     SetVariables("shop", "staging", None, (VariableSetting("A", "1"),)),
@@ -101,9 +103,8 @@ def test_an_environment_that_does_not_exist_is_named(change: Any) -> None:
     field = "target" if isinstance(change, Promote) else "environment"
     if isinstance(change, CreateEnvironment):
         change, field = replace(change, source="development"), "source"
-    problem = refusal(
-        replace(change, **{field: "nowhere"} | ({"confirm": "nowhere"} if hasattr(change, "confirm") else {}))
-    )
+    fields: dict[str, Any] = {"deploy_to": ("nowhere",)} if isinstance(change, Build) else {field: "nowhere"}
+    problem = refusal(replace(change, **fields | ({"confirm": "nowhere"} if hasattr(change, "confirm") else {})))
     assert isinstance(problem, NotFound)
     assert (problem.what, problem.name) == ("environment", "nowhere")
 
@@ -113,6 +114,7 @@ def test_an_environment_that_does_not_exist_is_named(change: Any) -> None:
     [
         Deploy("shop", "staging", (ServiceImage("ghost", "1"),)),
         Restart("shop", "staging", ("api", "ghost")),
+        Build("shop", "ghost"),
         Promote("shop", "development", "staging", ("ghost",)),
         Scale("shop", "staging", "ghost", 1),
         SetHold("shop", "staging", ("api", "ghost")),
@@ -162,6 +164,8 @@ def test_what_exists_is_not_made_again() -> None:
             Deploy("Shop", "../x", (ServiceImage("api", "a b", "sha256:x"), ServiceImage("api", "1"))),
             {"project", "environment", "services.0.tag", "services.0.digest", "services.1.service"},
         ),
+        (Build("shop", "a--b", "--upload-pack=x", ("../x",)), {"service", "revision", "deployTo.0"}),
+        (Build("shop", "a", "a..b", ("dev", "dev")), {"revision", "deployTo"}),
         (Restart("shop", "staging", ("a", "a", "--x")), {"services.1", "services.2"}),
         (Promote("shop", "a", "a", ("B",), ("image.tag", "")), {"to", "services.0", "include.0", "include.1"}),
         (Scale("shop", "staging", "api", 1001), {"replicas"}),

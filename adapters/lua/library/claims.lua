@@ -1,5 +1,6 @@
 -- A claim marks jobs of a lane for one owner until it expires. `lucity:claims` holds every lane that has one, by expiry.
 local CLAIMS_BEFORE_POISON = 3
+local BUILDS_BEFORE_POISON = 10 -- a build takes minutes, so workers that come and go meet it often
 
 local function claim_key(lane)
   return 'lucity:claim:' .. lane
@@ -36,10 +37,11 @@ end
 
 -- As return_jobs, for a claim whose owner is gone: `poison` is the problem of a job that this happened to too often.
 local function expire_claim(lane, poison)
+  local most = string.find(lane, '/build/', 1, true) and BUILDS_BEFORE_POISON or CLAIMS_BEFORE_POISON
   for _, job in ipairs(claimed(lane)) do
     local expired = job.expired_claims + 1
     write(job.id, 'expired_claims', expired)
-    if job.sealed_at == '' and expired >= CLAIMS_BEFORE_POISON and job.cancel_requested ~= '1' then
+    if job.sealed_at == '' and expired >= most and job.cancel_requested ~= '1' then
       move(job, 'FAILED', { problem = poison })
     end
   end

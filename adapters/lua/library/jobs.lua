@@ -1,5 +1,6 @@
 -- A job is a hash; `move` is the only way from one state to another, and writes the job's event in the same step.
--- A lane is an ordered queue: the project's name for commits, `<project>/sync` for syncs.
+-- A lane is an ordered queue: the project's name for commits, `<project>/sync` for syncs, `<project>/build/<service>`
+-- for builds.
 local ENDED = { SUCCEEDED = true, FAILED = true, CANCELED = true, SUPERSEDED = true }
 local KEYED_DAYS = 7
 local FACTS = { 'kind', 'project', 'lane', 'number', 'environments', 'state', 'sealed_at', 'expired_claims', 'version',

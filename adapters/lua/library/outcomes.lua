@@ -1,10 +1,10 @@
--- Outcomes as arguments, ten each: id, state, summary, commit, head, no_change, problem, steps, tried, and the problem
--- of the creations that it ends ('' for none of them; '' leaves a field as it is, but for the problem).
-local OUTCOME_ARGUMENTS = 10
+-- Outcomes as arguments, eleven each: id, state, summary, commit, head, no_change, problem, steps, tried, superseded_by, and the
+-- problem of the creations that it ends ('' for none of them; '' leaves a field as it is, but for the problem).
+local OUTCOME_ARGUMENTS = 11
 
 local function read_outcome(position)
-  local outcome = { id = arg(position), state = arg(position + 1), ends = arg(position + 9), changes = {} }
-  for offset, name in ipairs({ 'summary', 'commit', 'head', 'no_change', 'problem', 'steps', 'tried' }) do
+  local outcome = { id = arg(position), state = arg(position + 1), ends = arg(position + 10), changes = {} }
+  for offset, name in ipairs({ 'summary', 'commit', 'head', 'no_change', 'problem', 'steps', 'tried', 'superseded_by' }) do
     local value = arg(position + 1 + offset)
     if value ~= '' or name == 'problem' then outcome.changes[name] = value end
   end
