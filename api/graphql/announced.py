@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from api.graphql.mutations.admitting import Asked, AskedAt
+from api.graphql.mutations.admitting import AskedAt
 from api.graphql.mutations.configuration import ValueInput
 from gitops.rollouts import HealthStatus
 
@@ -35,17 +35,6 @@ class ProjectSecret:
 
 
 @strawberry.input
-class BuildInput(Asked):
-    """Build an image from the source repository."""
-
-    project: str
-    service: str
-    revision: str | None = strawberry.UNSET
-    deploy_to: list[str] | None = strawberry.UNSET
-    force: bool | None = False
-
-
-@strawberry.input
 class UpdateProjectInput(AskedAt):
     """Keys of project.yaml."""
 
@@ -66,7 +55,6 @@ class SetProjectSecretInput:
 TYPES = (
     ResourceNode,
     ProjectSecret,
-    BuildInput,
     UpdateProjectInput,
     SetProjectSecretInput,
 )

@@ -123,9 +123,9 @@ class Job(Node):
         return await load(info, self.record.retry_of, self.project_name)
 
     @field("The newer job that made this one needless; builds only.")
-    async def superseded_by(self) -> "Job | None":
-        """No change is ever superseded."""
-        return None
+    async def superseded_by(self, info: Info) -> "Job | None":
+        """Loaded when asked for."""
+        return await load(info, self.record.superseded_by, self.project_name)
 
     @field("What it said, oldest first.")
     async def log(

@@ -29,6 +29,7 @@ LANDED = re.compile(
     r"|Query\.(promotionPlan|rollbackPlan)\b|(PlanResult|PromotionPlan|PlanItem|PlanStale)\b|JobResult\|PlanStale"
     r"|Query\.compare\b|PointInput\b|Environment\.(at|blame)\b"
     r"|Mutation\.extendEnvironment\b"
+    r"|Mutation\.build\b"
 )
 """What is marked in the contract and there already; whole names, with all that belongs to them."""
 Shapes = dict[str, str]

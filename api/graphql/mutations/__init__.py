@@ -1,5 +1,6 @@
 """Every change that can be asked for; one file per noun, beside its twin in gitops/operations."""
 
+from api.graphql.mutations.builds import BuildMutation
 from api.graphql.mutations.charts import ChartMutation
 from api.graphql.mutations.configuration import ConfigurationMutation
 from api.graphql.mutations.delivery import DeliveryMutation
@@ -16,6 +17,7 @@ MUTATIONS = (
     ProjectMutation,
     EnvironmentMutation,
     ServiceMutation,
+    BuildMutation,
     DeploymentMutation,
     RollbackMutation,
     RevertMutation,
