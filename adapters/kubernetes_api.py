@@ -33,6 +33,22 @@ class Contended(Exception):  # noqa: N818 - a state of the outside
     """Somebody else changed the object meanwhile, or it exists already."""
 
 
+def configuration_by(
+    kubeconfig: str, account: Path = SERVICE_ACCOUNT, environ: Mapping[str, str] = os.environ
+) -> Configuration:
+    """Where the API server is and how to be known there. Raises ValueError with what is wrong."""
+    configuration = Configuration()
+    try:
+        if kubeconfig == IN_CLUSTER:
+            loader = InClusterConfigLoader(account / "token", account / "ca.crt", environ=environ)  # type: ignore[no-untyped-call]
+            loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
+        else:
+            config.load_kube_config(kubeconfig, client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except (config.ConfigException, OSError, YAMLError) as error:
+        raise ValueError(f"LUCITY_KUBECONFIG={kubeconfig} cannot be used: {error}") from error
+    return configuration
+
+
 class KubernetesApi:
     """One API server. After it did not answer, calls fail at once for a moment instead of waiting one by one."""
 
@@ -48,16 +64,7 @@ class KubernetesApi:
         cls, kubeconfig: str, account: Path = SERVICE_ACCOUNT, environ: Mapping[str, str] = os.environ
     ) -> "KubernetesApi":
         """With a kubeconfig file, or with the pod's own service account. Raises ValueError with what is wrong."""
-        configuration = Configuration()
-        try:
-            if kubeconfig == IN_CLUSTER:
-                loader = InClusterConfigLoader(account / "token", account / "ca.crt", environ=environ)  # type: ignore[no-untyped-call]
-                loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
-            else:
-                config.load_kube_config(kubeconfig, client_configuration=configuration)  # type: ignore[no-untyped-call]
-        except (config.ConfigException, OSError, YAMLError) as error:
-            raise ValueError(f"LUCITY_KUBECONFIG={kubeconfig} cannot be used: {error}") from error
-        return cls(configuration)
+        return cls(configuration_by(kubeconfig, account, environ))
 
     def get(self, path: str, *, accept: str = "application/json", **query: str) -> dict[str, Any] | None:
         """The object or list; None when there is none."""
@@ -74,6 +81,12 @@ class KubernetesApi:
         """Server-side apply, ours winning; https://kubernetes.io/docs/reference/using-api/server-side-apply/."""
         query = {"fieldManager": _MANAGER, "force": "true"}
         self._request("PATCH", path, body, content="application/apply-patch+yaml", query=query)
+
+    def replace(self, path: str, body: Mapping[str, Any]) -> bool:
+        """Put this in the object's place; whether it was there. Raises Contended when it is not the version that
+        `metadata.resourceVersion` names.
+        """
+        return self._request("PUT", path, body) is not None
 
     def patch(self, path: str, uid: str, metadata: Mapping[str, Any]) -> None:
         """Change some metadata of exactly this object. Raises Contended when it is another one by now."""

@@ -39,6 +39,11 @@ class FileSecrets:
             sync_folder(self.root)
 
     def _path(self, name: str) -> Path:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a secret")
-        return self.root / name
+        return self.root / checked(name)
+
+
+def checked(name: str) -> str:
+    """The same name. Raises ValueError for one that no secret has."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a secret")
+    return name

@@ -11,7 +11,24 @@ from pathlib import Path, PurePosixPath
 from adapters import labels
 from adapters.ports import BuildOrder, Checkout, Stopped, Unreachable
 from adapters.records import Application
+from adapters.secrets import checked
 from gitops.problems import Conflict, ConflictCode, JobFailure, NotFound, Refused
+
+
+@dataclass
+class FakeSecrets:
+    """ports.Secrets in memory."""
+
+    values: dict[str, bytes] = field(default_factory=dict)
+
+    def get(self, name: str) -> bytes | None:
+        return self.values.get(checked(name))
+
+    def put(self, name: str, value: bytes) -> None:
+        self.values[checked(name)] = value
+
+    def delete(self, name: str) -> None:
+        self.values.pop(checked(name), None)
 
 
 @dataclass

@@ -170,6 +170,26 @@ def test_without_access_to_its_own_cluster_no_process_gets_a_token_of_it(chart: 
             assert deployment["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
 
 
+def test_who_keeps_secrets_in_kubernetes_may_do_so_in_its_own_namespace_only(chart: Installation) -> None:
+    assert named(chart.objects(), "Role") == named(chart.objects(), "RoleBinding") == {}
+    objects = chart.objects(OPTIONS["secrets in Kubernetes"])
+    (role,) = named(objects, "Role").values()
+    (binding,) = named(objects, "RoleBinding").values()
+    assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == RELEASE["namespace"]
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "update", "delete"]}
+    ]
+    deployments = named(objects, "Deployment")
+    accounts = {one["spec"]["template"]["spec"]["serviceAccountName"] for one in deployments.values()}
+    assert {subject["name"] for subject in binding["subjects"]} == accounts
+    for deployment in deployments.values():
+        assert deployment["spec"]["template"]["spec"]["automountServiceAccountToken"] is True
+        assert variables(deployment)["LUCITY_SECRETS"] == "kubernetes"
+        assert variables(deployment)["LUCITY_KUBECONFIG"] == "in-cluster"
+    elsewhere = merged(LEAST, {**OPTIONS["secrets in Kubernetes"], "cluster": {"access": "none"}})
+    assert "cluster.access: in-cluster, for secrets.in: kubernetes" in chart.refusal(elsewhere)
+
+
 def test_a_scaled_process_leaves_its_number_to_the_autoscaler(chart: Installation) -> None:
     objects = chart.objects(OPTIONS["autoscaling"])
     assert {name: "replicas" in one["spec"] for name, one in named(objects, "Deployment").items()} == {

@@ -9,6 +9,7 @@ import yaml
 
 from adapters.cluster import KubernetesCluster
 from adapters.kubernetes_api import KubernetesApi
+from adapters.kubernetes_secrets import KubernetesSecrets
 from adapters.namespace_guards import guards
 from adapters.ports import Unreachable
 from adapters.records import Application
@@ -79,4 +80,21 @@ def test_the_workers_account_looks_and_changes_nothing(
     assert cluster.is_foreign("default")
     with pytest.raises(Unreachable, match="forbidden"):
         cluster.ensure_namespace(Application("shop", "other", "shop-other", "b" * 40, ephemeral=False))
+    api.close()
+
+
+@pytest.mark.parametrize("process", ["api", "worker", "observer"])
+def test_every_account_keeps_secrets_in_its_own_namespace_and_in_no_other(
+    plane: ControlPlane, chart: Installation, tmp_path: Path, process: str
+) -> None:
+    apply(plane, chart.objects(OPTIONS["secrets in Kubernetes"]))
+    api = as_account(plane, process, tmp_path)
+    secrets = KubernetesSecrets(api, RELEASE["namespace"])
+    for value in (b"first", b"second"):
+        secrets.put("projects.shop.webhook", value)
+        assert secrets.get("projects.shop.webhook") == value
+    secrets.delete("projects.shop.webhook")
+    assert secrets.get("projects.shop.webhook") is None
+    with pytest.raises(Unreachable, match="forbidden"):
+        KubernetesSecrets(api, "default").get("projects.shop.webhook")
     api.close()

@@ -68,6 +68,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "no cluster": {"cluster": {"access": "none"}},
     "another cluster": {"cluster": {"access": "kubeconfig", "kubeconfig": {"existingSecret": "lucity-cluster"}}},
+    "secrets in Kubernetes": {"secrets": {"in": "kubernetes"}},
     "settings": {"settings": {"LUCITY_LOG_LEVEL": "DEBUG", "LUCITY_NAMESPACE_QUOTA": '{"pods": "10"}'}},
     "processes": {"api": PROCESS, "worker": PROCESS, "observer": PROCESS},
     "autoscaling": {

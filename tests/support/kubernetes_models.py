@@ -19,6 +19,8 @@ MODELS: dict[tuple[str, str], Any] = {
     ("policy/v1", "PodDisruptionBudget"): client.V1PodDisruptionBudget,
     ("rbac.authorization.k8s.io/v1", "ClusterRole"): client.V1ClusterRole,
     ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"): client.V1ClusterRoleBinding,
+    ("rbac.authorization.k8s.io/v1", "Role"): client.V1Role,
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"): client.V1RoleBinding,
     ("v1", "PersistentVolumeClaim"): client.V1PersistentVolumeClaim,
 }
 _FOREIGN = {("gateway.networking.k8s.io/v1", "HTTPRoute"), ("monitoring.coreos.com/v1", "ServiceMonitor")}

@@ -42,6 +42,9 @@
 {{- if and (eq .Values.cluster.access "kubeconfig") (not .Values.cluster.kubeconfig.existingSecret) -}}
 {{- $missing = append $missing (printf "cluster.kubeconfig.existingSecret: a Secret with a kubeconfig\n      %s lucity-cluster --from-file=%s=KUBECONFIG" $create .Values.cluster.kubeconfig.key) -}}
 {{- end -}}
+{{- if and (eq .Values.secrets.in "kubernetes") (ne .Values.cluster.access "in-cluster") -}}
+{{- $missing = append $missing "cluster.access: in-cluster, for secrets.in: kubernetes" -}}
+{{- end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
 {{- $missing = append $missing "httpRoute.parentRefs: the Gateway that the route belongs to" -}}
 {{- end -}}

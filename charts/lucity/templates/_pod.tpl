@@ -14,7 +14,7 @@ metadata:
   {{- end }}
 spec:
   serviceAccountName: {{ include "lucity.process.name" . }}
-  automountServiceAccountToken: {{ and (ne .process "api") (eq $values.cluster.access "in-cluster") }}
+  automountServiceAccountToken: {{ and (eq $values.cluster.access "in-cluster") (or (ne .process "api") (eq $values.secrets.in "kubernetes")) }}
   enableServiceLinks: false
   {{- with $image.pullSecrets }}
   imagePullSecrets:
@@ -96,11 +96,13 @@ lifecycle:
   "LUCITY_REDIS_URL_FILE" "/run/lucity/redis/url"
   "LUCITY_TOKEN_KEY_FILE" "/run/lucity/keys/token"
   "LUCITY_SIGNING_KEY_FILE" "/run/lucity/keys/signing"
+  "LUCITY_SECRETS" $values.secrets.in
   "LUCITY_GIT_HOST" $values.git.host
   "LUCITY_DELIVERY" $values.delivery.by -}}
 {{- if eq .process "api" -}}
 {{- $_ := set $given "LUCITY_HOST" "0.0.0.0" -}}
-{{- else if ne $values.cluster.access "none" -}}
+{{- end -}}
+{{- if and (ne $values.cluster.access "none") (or (ne .process "api") (eq $values.secrets.in "kubernetes")) -}}
 {{- $_ := set $given "LUCITY_KUBECONFIG" (ternary "in-cluster" "/run/lucity/cluster/kubeconfig" (eq $values.cluster.access "in-cluster")) -}}
 {{- end -}}
 {{- if eq $values.git.host "softserve" -}}
