@@ -108,7 +108,7 @@ def _may_touch(form: Subject, path: str) -> bool:
     match form.action:
         case Action.PROJECT_CREATE | Action.REVERT:
             allowed = True
-        case Action.PROJECT_DELETE:
+        case Action.PROJECT_UPDATE | Action.PROJECT_DELETE:
             allowed = path == PROJECT
         case Action.CHART:
             allowed = touches(path, BASE) and path != BASE_VALUES

@@ -137,6 +137,17 @@ class SourceUrl(_Text):
         return cls(text)
 
 
+class BranchName(_Text):
+    """A branch of a source repository; https://git-scm.com/docs/git-check-ref-format."""
+
+    __slots__ = ()
+    _NOWHERE = r"(?!.*(?:\.\.|//|/\.|@\{|\.lock(?:/|\Z)))"
+    PATTERN = re.compile(
+        rf"(?=.{{1,200}}\Z){_NOWHERE}[^\s\x00-\x20\x7f~^:?*\[\\/.-][^\s\x00-\x20\x7f~^:?*\[\\]*(?<![/.])"
+    )
+    RULE = "branch: a name that Git accepts, at most 200 characters"
+
+
 class Sha(_Text):
     """A full Git SHA-1."""
 

@@ -22,16 +22,21 @@ def edges_of(values: Values) -> tuple[Edge, ...]:
 def pipeline_problems(document: Document, path: str) -> Iterator[InvalidRepository]:
     """What is wrong with the pipeline: it must be pairs of environments, and lead nowhere in a circle."""
     written, line = document.data.get(PIPELINE), document.line_of((PIPELINE,))
-    if written is not None and not (isinstance(written, list) and all(map(_edge, written))):
-        yield InvalidRepository(f"{path}:{line}: {PIPELINE} must be a list of {{from, to}}", path, line)
+    for fault in pipeline_faults([] if written is None else written):
+        yield InvalidRepository(f"{path}:{line}: {PIPELINE} {fault}", path, line)
+
+
+def pipeline_faults(written: object) -> Iterator[str]:
+    """As `pipeline_problems`, of a value alone."""
+    if not (isinstance(written, list) and all(map(_edge, written))):
+        yield "must be a list of {from, to}"
     order: TopologicalSorter[str] = TopologicalSorter()
-    for source, goal in edges_of(document.data):
+    for source, goal in edges_of({PIPELINE: written}):
         order.add(goal, source)
     try:
         order.prepare()
     except CycleError as error:
-        circle = " → ".join(error.args[1])
-        yield InvalidRepository(f"{path}:{line}: {PIPELINE} leads in a circle: {circle}", path, line)
+        yield f"leads in a circle: {' → '.join(error.args[1])}"
 
 
 def _edge(written: object) -> Edge | None:

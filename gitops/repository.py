@@ -24,6 +24,7 @@ from gitops.layout import (
 from gitops.names import EnvironmentName
 from gitops.pipelines import edges_of, pipeline_problems
 from gitops.problems import InvalidRepository, Refused
+from gitops.projectsettings import Previews, branches_of, previews_of, setting_problems
 from gitops.services import DeployedService, Service, deployed_services, image_of, services_of
 from gitops.times import parse_time
 from gitops.tree import Tree
@@ -56,10 +57,14 @@ class Environment:
 
 @dataclass(frozen=True)
 class Settings:
-    """project.yaml. `pipeline`: (from, to) edges in the order written."""
+    """project.yaml. `pipeline`: (from, to) edges in the order written; `branches`: followed branch → where its pushes
+    are deployed to.
+    """
 
     deleting: bool = False
     pipeline: tuple[tuple[str, str], ...] = ()
+    branches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    previews: Previews = field(default_factory=Previews)
     values: Values = field(default_factory=dict)
 
 
@@ -87,7 +92,7 @@ def read(tree: Tree) -> Repository:
     settings, trouble = read_settings(tree)
     environments = tuple(read_environment(tree, name) for name in environment_names(tree))
     own = (problem for environment in environments for problem in environment.problems)
-    every = dict.fromkeys((*problems, *trouble, *_pipeline_problems(tree), *_strangers(tree), *own))
+    every = dict.fromkeys((*problems, *trouble, *_setting_problems(tree), *_strangers(tree), *own))
     return Repository(services, environments, settings, tuple(every))
 
 
@@ -116,7 +121,7 @@ def read_settings(tree: Tree) -> tuple[Settings, tuple[InvalidRepository, ...]]:
     if document is None:
         return Settings(), problems
     data = document.data
-    return Settings(data.get("deleting") is True, edges_of(data), data), problems
+    return Settings(data.get("deleting") is True, edges_of(data), branches_of(data), previews_of(data), data), problems
 
 
 def effective_values(tree: Tree, environment: str) -> dict[str, object]:
@@ -215,9 +220,11 @@ def _moment(
         return None, (InvalidRepository(f"{path}:{line}: expiresAt is no RFC 3339 time", path, line),)
 
 
-def _pipeline_problems(tree: Tree) -> Iterator[InvalidRepository]:
+def _setting_problems(tree: Tree) -> Iterator[InvalidRepository]:
     document, _ = _attempt(tree.read(PROJECT) or b"", PROJECT)
-    return pipeline_problems(document, PROJECT) if document else iter(())
+    if document is not None:
+        yield from pipeline_problems(document, PROJECT)
+        yield from setting_problems(document, PROJECT)
 
 
 def _strangers(tree: Tree) -> Iterator[InvalidRepository]:

@@ -20,6 +20,7 @@ class Action(StrEnum):
     DEPLOY = "DEPLOY"
     PROMOTE = "PROMOTE"
     PROJECT_CREATE = "PROJECT_CREATE"
+    PROJECT_UPDATE = "PROJECT_UPDATE"
     PROJECT_DELETE = "PROJECT_DELETE"
     ENV_CREATE = "ENV_CREATE"
     ENV_DELETE = "ENV_DELETE"
@@ -42,6 +43,7 @@ KINDS: Final[Mapping[Action, CommitKind]] = {
     Action.DEPLOY: CommitKind.DEPLOY,
     Action.PROMOTE: CommitKind.PROMOTE,
     Action.PROJECT_CREATE: CommitKind.PROJECT_CREATE,
+    Action.PROJECT_UPDATE: CommitKind.CONFIG,
     Action.PROJECT_DELETE: CommitKind.PROJECT_DELETE,
     Action.ENV_CREATE: CommitKind.ENV_CREATE,
     Action.ENV_DELETE: CommitKind.ENV_DELETE,
@@ -117,7 +119,7 @@ def parse_subject(text: str) -> Subject | None:
 
 
 def _counted(subject: Subject) -> Subject:
-    if subject.action is Action.SET:
+    if subject.action in {Action.SET, Action.PROJECT_UPDATE}:
         verb = "set" if subject.set else "unset"
         return replace(subject, set=(), unset=(), count=len(subject.set) + len(subject.unset), value=verb)
     return replace(subject, images=(), count=len(subject.images))
@@ -139,12 +141,16 @@ def _held(subject: Subject) -> str:
 
 
 def _set(subject: Subject) -> str:
+    service = f" for {_who(subject)}" if subject.images else ""
+    return f"config({subject.environment or BASE}): {_keys(subject)}{service}"
+
+
+def _keys(subject: Subject) -> str:
+    if subject.count:
+        return f"{subject.value} {subject.count} keys"
     words = [f"set {', '.join(subject.set)}"] if subject.set else []
     words += [f"unset {', '.join(subject.unset)}"] if subject.unset else []
-    if subject.count:
-        words = [f"{subject.value} {subject.count} keys"]
-    service = f" for {_who(subject)}" if subject.images else ""
-    return f"config({subject.environment or BASE}): {', '.join(words)}{service}"
+    return ", ".join(words)
 
 
 def _scale(subject: Subject) -> str:
@@ -160,6 +166,7 @@ _RENDER: Final[Mapping[Action, Callable[[Subject], str]]] = {
     Action.DEPLOY: lambda s: f"deploy({s.environment}): {_who(s)}",
     Action.PROMOTE: lambda s: f"promote({s.environment}): {_who(s)} from {s.origin}",
     Action.PROJECT_CREATE: lambda s: f"project(create): {s.value}",
+    Action.PROJECT_UPDATE: lambda s: f"project(update): {_keys(s)}",
     Action.PROJECT_DELETE: lambda s: f"project(delete): {s.value}",
     Action.ENV_CREATE: _env_create,
     Action.ENV_DELETE: lambda s: f"env(delete): {s.environment}",
@@ -185,11 +192,17 @@ _NAMED = rf"(?P<named>{_NAME}(?:, {_NAME})*)|(?P<count>\d+) services"
 _KEY = r'(?:[^\s,"]|"(?:[^"\\]|\\.)*")+'
 _KEYS = rf"{_KEY}(?:, {_KEY})*"
 _ONE = rf"(?P<named>{_NAME})"
+_COUNTED_KEYS = r"(?P<value>set|unset) (?P<count>\d+) keys"
+_SET_KEYS = rf"set (?P<set>{_KEYS}?)(?:, unset (?P<unset>{_KEYS}))?"
+_UNSET_KEYS = rf"unset (?P<unset>{_KEYS})"
 
 _PATTERNS: Final[tuple[tuple[Action, str], ...]] = (
     (Action.DEPLOY, rf"deploy\({_ENV}\): (?:{_TAGGED})"),
     (Action.PROMOTE, rf"promote\({_ENV}\): (?:{_TAGGED}) from (?P<origin>{_NAME})"),
     (Action.PROJECT_CREATE, rf"project\(create\): (?P<value>{_NAME})"),
+    (Action.PROJECT_UPDATE, rf"project\(update\): {_COUNTED_KEYS}"),
+    (Action.PROJECT_UPDATE, rf"project\(update\): {_SET_KEYS}"),
+    (Action.PROJECT_UPDATE, rf"project\(update\): {_UNSET_KEYS}"),
     (Action.PROJECT_DELETE, rf"project\(delete\): (?P<value>{_NAME})"),
     (Action.ENV_CREATE, rf"env\(create\): {_ENV}(?: from (?P<origin>{_NAME}))?"),
     (Action.ENV_DELETE, rf"env\(delete\): {_ENV}"),
@@ -197,9 +210,9 @@ _PATTERNS: Final[tuple[tuple[Action, str], ...]] = (
     (Action.UPDATE_SERVICE, rf"config\(base\): update service {_ONE}"),
     (Action.REMOVE_SERVICE, rf"config\(base\): remove service {_ONE}"),
     (Action.SCALE, rf"config\({_ENV}\): update replicas(?: of {_ONE})? to (?P<value>\d+)"),
-    (Action.SET, rf"config\({_ENV}\): (?P<value>set|unset) (?P<count>\d+) keys(?: for {_ONE})?"),
-    (Action.SET, rf"config\({_ENV}\): set (?P<set>{_KEYS}?)(?:, unset (?P<unset>{_KEYS}))?(?: for {_ONE})?"),
-    (Action.SET, rf"config\({_ENV}\): unset (?P<unset>{_KEYS})(?: for {_ONE})?"),
+    (Action.SET, rf"config\({_ENV}\): {_COUNTED_KEYS}(?: for {_ONE})?"),
+    (Action.SET, rf"config\({_ENV}\): {_SET_KEYS}(?: for {_ONE})?"),
+    (Action.SET, rf"config\({_ENV}\): {_UNSET_KEYS}(?: for {_ONE})?"),
     (Action.RESTART, rf"config\({_ENV}\): restart (?:{_NAMED})"),
     (Action.EXPIRE, rf"config\({_ENV}\): expire (?P<value>\S+)"),
     (Action.ROLLBACK_ENVIRONMENT, rf"rollback\({_ENV}\): environment to (?P<origin>[0-9a-f]+)"),

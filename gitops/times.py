@@ -1,6 +1,11 @@
 """Moments as files and subjects carry them: RFC 3339, UTC, whole seconds."""
 
 from datetime import UTC, datetime
+from typing import Final
+
+MIN_TTL_SECONDS: Final = 60
+MAX_TTL_SECONDS: Final = 366 * 24 * 3600
+"""How long an ephemeral environment may last."""
 
 
 def rfc3339(moment: datetime) -> str:

@@ -4,8 +4,6 @@ from datetime import datetime
 
 import strawberry
 
-from api.graphql.mutations.admitting import AskedAt
-from api.graphql.mutations.configuration import ValueInput
 from gitops.rollouts import HealthStatus
 
 
@@ -35,15 +33,6 @@ class ProjectSecret:
 
 
 @strawberry.input
-class UpdateProjectInput(AskedAt):
-    """Keys of project.yaml."""
-
-    project: str
-    values: list[ValueInput] | None = strawberry.UNSET
-    unset: list[str] | None = strawberry.UNSET
-
-
-@strawberry.input
 class SetProjectSecretInput:
     """A secret of a project."""
 
@@ -55,6 +44,5 @@ class SetProjectSecretInput:
 TYPES = (
     ResourceNode,
     ProjectSecret,
-    UpdateProjectInput,
     SetProjectSecretInput,
 )

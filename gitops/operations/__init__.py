@@ -16,6 +16,7 @@ from gitops.operations.environments import CreateEnvironment, DeleteEnvironment
 from gitops.operations.extensions import ExtendEnvironment
 from gitops.operations.holds import ReleaseHold, SetHold
 from gitops.operations.projects import CreateProject, DeleteProject
+from gitops.operations.projectsettings import UpdateProject
 from gitops.operations.promotions import Promote
 from gitops.operations.reverts import Revert
 from gitops.operations.rollbacks import Rollback, RollbackScope
@@ -24,6 +25,7 @@ from gitops.operations.values import SetValues, ValueSetting
 
 _KINDS: Final[tuple[type[Change], ...]] = (
     CreateProject,
+    UpdateProject,
     DeleteProject,
     CreateEnvironment,
     DeleteEnvironment,
@@ -71,6 +73,7 @@ __all__ = [
     "SetValues",
     "SetVariables",
     "SyncEnvironment",
+    "UpdateProject",
     "UpdateService",
     "UpgradeChart",
     "ValueSetting",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from gitops.births import environment_files
 from gitops.changes import Context, Draft, JobKind, Ref
@@ -12,13 +12,10 @@ from gitops.operations.checks import Checks, open_environment, open_project
 from gitops.problems import AlreadyExists, Conflict, ConflictCode, NotFound, Refused, invalid
 from gitops.repository import SERVICES, has_environment, read_environment
 from gitops.subjects import Action, Subject, render_subject
-from gitops.times import parse_time, rfc3339
+from gitops.times import MAX_TTL_SECONDS, MIN_TTL_SECONDS, parse_time, rfc3339
 from gitops.tree import Tree
 from gitops.values import Key, table
 from gitops.yamltext import edit, parse
-
-MIN_TTL_SECONDS: Final = 60
-MAX_TTL_SECONDS: Final = 366 * 24 * 3600
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from typing import ClassVar
 from gitops.changes import Context, Draft, JobKind, Ref
 from gitops.layout import environment_settings
 from gitops.operations.checks import Checks, changed, open_environment, open_project
-from gitops.operations.environments import MAX_TTL_SECONDS, MIN_TTL_SECONDS
 from gitops.problems import Refused, invalid
 from gitops.subjects import Action, Subject, render_subject
-from gitops.times import rfc3339
+from gitops.times import MAX_TTL_SECONDS, MIN_TTL_SECONDS, rfc3339
 from gitops.tree import Tree
 from gitops.yamltext import edit, parse
 

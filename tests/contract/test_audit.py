@@ -31,6 +31,7 @@ from gitops.operations import (
     SetHold,
     SetValues,
     SetVariables,
+    UpdateProject,
     UpdateService,
     ValueSetting,
     VariableSetting,
@@ -116,6 +117,7 @@ def test_everything_that_lucity_does_is_well(lab: Lab, clone: Clone) -> None:
         SetVariables("shop", None, "web", (VariableSetting("GREETING", "hello"),)),
         SetValues("shop", "development", (ValueSetting("services.api.resources.limits.cpu", "1"),)),
         UpdateService("shop", "web", "registry.example.com/web2"),
+        UpdateProject("shop", (ValueSetting("branches.main", ["development"]),)),
         Restart("shop", "development", ("api",)),
     )
     for change in (SetHold("shop", "staging", ("web",)), SetHold("shop", "staging")):

@@ -33,6 +33,8 @@ EVERY_CHANGE = {
     ),
     'hold(input: {project: "shop", environment: "staging", services: ["api"], reason: "audit"})': "HOLD",
     'releaseHold(input: {project: "shop", environment: "staging"})': "RELEASE_HOLD",
+    'updateProject(input: {project: "shop", values: [{key: "branches.main", value: ["development"]}], '
+    'unset: ["previews"]})': "PROJECT_UPDATE",
     'upgradeChart(input: {project: "shop"})': "CHART",
     'removeService(input: {project: "shop", name: "web"})': "SERVICE_REMOVE",
     'createEnvironment(input: {project: "shop", name: "pr-1", from: "development", ephemeral: true})': (

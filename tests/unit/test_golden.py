@@ -34,6 +34,7 @@ from gitops.operations import (
     SetHold,
     SetValues,
     SetVariables,
+    UpdateProject,
     UpdateService,
     UpgradeChart,
     ValueSetting,
@@ -68,6 +69,18 @@ lucity-app:
 CASES: dict[str, Change] = {
     "create-project": CreateProject("shop", ("development", "production")),
     "delete-project": DeleteProject("shop", "shop"),
+    "update-project": UpdateProject(
+        "shop",
+        (
+            ValueSetting("branches.main", ["development"]),
+            ValueSetting('branches."release/1.0"', ["staging"]),
+            ValueSetting("previews.enabled", value=True),
+        ),
+    ),
+    "extend-pipeline": UpdateProject(
+        "shop",
+        (ValueSetting("pipeline", [{"from": "development", "to": "staging"}, {"from": "pr-7", "to": "staging"}]),),
+    ),
     "create-environment": CreateEnvironment("shop", "production"),
     "create-preview": CreateEnvironment("shop", "pr-142", "development", ephemeral=True, ttl_seconds=3600),
     "extend-preview": ExtendEnvironment("shop", "pr-7", 3600),

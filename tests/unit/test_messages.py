@@ -22,6 +22,10 @@ config(production): update replicas to 3
 config(production): update replicas of api to 3
 project(create): myapp
 project(delete): myapp
+project(update): set branches.main
+project(update): set branches."release/1.0", previews.limit, unset pipeline
+project(update): unset previews
+project(update): set 12 keys
 config(base): add service api
 config(base): update service api
 config(base): remove service api
@@ -84,6 +88,10 @@ subjects = st.one_of(
         lambda subject: bool(subject.set or subject.unset)
     ),
     st.builds(Subject, st.just(Action.SET), maybe_base, one, count=numbers, value=st.sampled_from(["set", "unset"])),
+    st.builds(Subject, st.just(Action.PROJECT_UPDATE), set=keys, unset=keys).filter(
+        lambda subject: bool(subject.set or subject.unset)
+    ),
+    st.builds(Subject, st.just(Action.PROJECT_UPDATE), count=numbers, value=st.sampled_from(["set", "unset"])),
     st.builds(Subject, st.just(Action.EXPIRE), names, value=st.just("2026-12-01T00:00:00Z")),
     st.builds(Subject, st.just(Action.ROLLBACK), names, images=tagged),
     st.builds(Subject, st.just(Action.ROLLBACK), names, count=numbers, origin=shas),

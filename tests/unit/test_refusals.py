@@ -28,6 +28,7 @@ from gitops.operations import (
     SetValues,
     SetVariables,
     SyncEnvironment,
+    UpdateProject,
     UpdateService,
     UpgradeChart,
     ValueSetting,
@@ -50,6 +51,7 @@ def wrong_fields(change: Any) -> set[str]:
 
 
 SAMPLES: list[Change] = [
+    UpdateProject("shop", (ValueSetting("branches.main", ["development"]),)),
     CreateEnvironment("shop", "pr-1"),
     DeleteEnvironment("shop", "staging", "staging"),
     ExtendEnvironment("shop", "staging", 60),
@@ -148,6 +150,33 @@ def test_what_exists_is_not_made_again() -> None:
         (CreateProject("default", ("a", "a", "B")), {"name", "environments.1", "environments.2"}),
         (CreateProject("shop", tuple(f"e{n}" for n in range(51))), {"environments"}),
         (DeleteProject("shop", "shpo"), {"confirm"}),
+        (UpdateProject("shop"), {"values"}),
+        (
+            UpdateProject(
+                "Shop",
+                (
+                    ValueSetting("branches.main", "development"),
+                    ValueSetting("branches.next", ["a", "a"]),
+                    ValueSetting('branches."a..b"', ["Prod"]),
+                    ValueSetting("branches.x.y", []),
+                    ValueSetting("branches", {}),
+                    ValueSetting("previews.enabled", "yes"),
+                    ValueSetting("previews.limit", value=True),
+                    ValueSetting("previews.ttlSeconds", 1.5),
+                    ValueSetting("previews.from", None),
+                    ValueSetting("previews.colour", "red"),
+                    ValueSetting("pipeline", [{"from": "a", "to": "b"}, {"from": "b", "to": "a"}]),
+                    ValueSetting("deleting", value=True),
+                    ValueSetting("a..b", 1),
+                    ValueSetting("previews.forks", 2**64),
+                ),
+                ("deleting", "previews", "branches.next", "windows"),
+            ),
+            {"project", "values.0.value", "values.1.value", "values.2.key", "values.3.key", "values.4.key"}
+            | {"values.5.value", "values.6.value", "values.7.value", "values.8.value", "values.9.key"}
+            | {"values.10.value", "values.11.key", "values.12.key", "values.13.value"}
+            | {"unset.0", "unset.1", "unset.2", "unset.3"},
+        ),
         (CreateEnvironment("shop", "base", "base", ttl_seconds=1), {"name", "from", "ttlSeconds"}),
         (CreateEnvironment("shop", "x", "x"), {"from"}),
         (DeleteEnvironment("shop", "staging", "stagin"), {"confirm"}),
