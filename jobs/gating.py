@@ -15,6 +15,7 @@ from jobs import heads
 from jobs.contexts import context_at
 
 _GATED = {JobKind.DEPLOY, JobKind.PROMOTE, JobKind.ROLLBACK, JobKind.REVERT}
+_WITHOUT_COMMIT = {JobKind.BUILD, JobKind.SYNC}
 
 
 def judge_gates(ports: Ports, actor: Actor, change: Change, reason: str | None) -> None:
@@ -41,7 +42,8 @@ def judge_gates(ports: Ports, actor: Actor, change: Change, reason: str | None) 
     try:
         gates.passed(draft, context)
     except Refused as refused:
-        ahead = ports.ledger.unfinished([change.project]).get(change.project, ())
+        unfinished = ports.ledger.unfinished([change.project]).get(change.project, ())
+        ahead = [job for job in unfinished if job.kind not in _WITHOUT_COMMIT]
         problem = refused.problem
         if not isinstance(problem, GateClosed) or not all(_may_open(ahead, gate, change) for gate in problem.gates):
             raise

@@ -1,0 +1,265 @@
+"""Builds through the whole of Lucity but for the builder itself: real Git and Valkey, twins of source and registry."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from adapters.ports import StaleClaim
+from adapters.records import JobRecord, JobState
+from gitops import messages, repository
+from gitops.changes import ActorKind
+from gitops.operations import AddService, Build, CreateProject, SetHold
+from gitops.problems import GateClosed, InvalidInput, JobFailure, NotFound, Problem, Refused, Unavailable
+from gitops.services import Source
+from jobs.engine import carry_out
+from tests.fakes import FakeBuilder, FakeRegistry, FakeSources
+from tests.support.lab import ANN, Lab, make_lab
+from tests.support.valkey import ValkeyServer, valkey_server
+
+URL = "https://git.example.org/shop.git"
+REGISTRY = "registry.example.org"
+IMAGE = f"{REGISTRY}/shop/api"
+FILES: Mapping[str, bytes] = {"Dockerfile": b"FROM scratch\n", "app.py": b"print()\n"}
+ROBOT = replace(ANN, id="tok_robot", name="ci", email="ci@example.org", kind=ActorKind.AUTOMATION)
+
+
+@dataclass
+class Shop:
+    """A project with a service that has a source, and the twins around it."""
+
+    lab: Lab
+    sources: FakeSources
+    builder: FakeBuilder
+    sha: str
+
+    def push(self, files: Mapping[str, bytes], branch: str = "main") -> str:
+        """A commit on a branch of the source; its SHA."""
+        return self.sources.commit(URL, branch, files)
+
+    def build(self, change: Build | None = None) -> JobRecord:
+        """Admit a build and carry it out."""
+        return self.carry(self.lab.admit(change or Build("shop", "api")))
+
+    def carry(self, job: JobRecord) -> JobRecord:
+        """Carry out what stands in the queue of builds."""
+        self.lab.work("shop/build/api")
+        return self.lab.job(job.id)
+
+    def tags(self) -> set[str]:
+        """The short tags that stand in the registry."""
+        return {tag for tag in self.builder.pushed.get(IMAGE, {}) if not tag.startswith("src-")}
+
+    def image(self, environment: str) -> tuple[str, str | None] | None:
+        """Tag and digest of the service in an environment."""
+        head = self.lab.ports.repositories.fetch("shop") or ""
+        service = repository.read_environment(self.lab.ports.repositories.snapshot("shop", head), environment)
+        found = service.service("api")
+        return (found.image.tag, found.image.digest) if found and found.image else None
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    with valkey_server() as server:
+        yield server
+
+
+class FakeBuilderThatDies(FakeBuilder):
+    """The worker loses its claim right after the image is pushed."""
+
+    def push(self, image: str, reference: str, log: Callable[[str, str], None], stopped: Callable[[], bool]) -> str:
+        super().push(image, reference, log, stopped)
+        raise StaleClaim("this worker is gone")
+
+
+@pytest.fixture
+def shop(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Shop]:
+    with make_shop(tmp_path, valkey, FakeBuilder()) as made:
+        yield made
+
+
+@contextmanager
+def make_shop(folder: Path, valkey: ValkeyServer, builder: FakeBuilder, **settings: object) -> Iterator[Shop]:
+    sources = FakeSources()
+    sha = sources.commit(URL, "main", FILES)
+    with closing(make_lab(folder, valkey.url, **settings)) as lab:
+        lab.flush()
+        lab.ports = replace(
+            lab.ports, sources=sources, builder=builder, registry=FakeRegistry(REGISTRY, builder.pushed)
+        )
+        with lab.observer():
+            created = lab.admit(CreateProject("shop", ("development", "staging")))
+            lab.work("shop")
+            assert lab.ended(created.id).state is JobState.SUCCEEDED
+        lab.carry(AddService("shop", "api", IMAGE, source=Source(URL)), AddService("shop", "web", "elsewhere/web"))
+        yield Shop(lab, sources, builder, sha)
+
+
+def message(job: JobRecord, step: str) -> str:
+    """What a step says."""
+    return next(each.message or "" for each in job.steps if each.name == step)
+
+
+def refused(lab: Lab, change: Build) -> Problem:
+    with pytest.raises(Refused) as refusal:
+        lab.admit(change)
+    return refusal.value.problem
+
+
+def test_a_build_makes_an_image_named_by_its_commit(shop: Shop) -> None:
+    job = shop.build()
+    assert (job.state, job.problem) == (JobState.SUCCEEDED, None)
+    assert shop.tags() == {shop.sha[:7]}
+    assert [step.name for step in job.steps] == ["source", "build", "push"]
+    assert {step.state for step in job.steps} == {JobState.SUCCEEDED}
+    order = shop.builder.orders[0]
+    assert order.annotations["org.opencontainers.image.revision"] == shop.sha
+    assert order.annotations["org.opencontainers.image.source"] == URL
+    lines = [line.text for line in shop.lab.ports.events.log(job.id, 100, None).lines]
+    assert "STEP 1/1: FROM scratch" in lines
+
+
+def test_deploy_to_follows_as_a_job_and_a_commit_with_digest_and_source(shop: Shop) -> None:
+    shop.build(Build("shop", "api", deploy_to=("development", "staging")))
+    shop.lab.work("shop")
+    digest = shop.builder.pushed[IMAGE][shop.sha[:7]]
+    assert shop.image("development") == shop.image("staging") == (shop.sha[:7], digest)
+    head = shop.lab.ports.repositories.head("shop") or ""
+    log = shop.lab.ports.repositories.log("shop", None, head) or ()
+    assert log[-1].subject == f"deploy(staging): api {shop.sha[:7]}"
+    parsed = messages.parse(log[-1].message)
+    assert parsed.first("Source-Revision") == f"api={shop.sha}"
+    assert (parsed.first("Image") or "").endswith(digest)
+
+
+def test_the_same_source_is_built_once_and_again_only_by_force(shop: Shop) -> None:
+    shop.build()
+    again = shop.build()
+    assert len(shop.builder.orders) == 1
+    assert "reused" in message(again, "build")
+    forced = shop.build(Build("shop", "api", force=True))
+    assert len(shop.builder.orders) == 2
+    assert "reused" not in message(forced, "build")
+
+
+def test_a_change_beside_the_context_reuses_the_image(shop: Shop) -> None:
+    lab = shop.lab
+    lab.carry(AddService("shop", "part", f"{REGISTRY}/shop/part", source=Source(URL, context_path="part")))
+    shop.push({"part/Dockerfile": b"FROM scratch\n", "readme": b"1"})
+    for _ in range(2):
+        job = lab.admit(Build("shop", "part"))
+        lab.work("shop/build/part")
+        assert lab.job(job.id).state is JobState.SUCCEEDED
+        shop.push({"part/Dockerfile": b"FROM scratch\n", "readme": b"2"})
+    assert len(shop.builder.orders) == 1
+    assert len(shop.builder.pushed[f"{REGISTRY}/shop/part"]) == 3  # one image, two commits
+
+
+def test_a_build_that_fails_says_why_and_leaves_nothing(shop: Shop) -> None:
+    shop.builder.exit_code = 3
+    job = shop.build(Build("shop", "api", deploy_to=("development",)))
+    assert isinstance(job.problem, JobFailure)
+    assert "3" in job.problem.message
+    assert next(step.state for step in job.steps if step.name == "build") is JobState.FAILED
+    assert (shop.tags(), shop.image("development")) == (set(), None)
+
+
+def test_a_source_without_a_dockerfile_names_what_was_looked_for(shop: Shop) -> None:
+    shop.push({"app.py": b"1"})
+    job = shop.build()
+    assert isinstance(job.problem, NotFound)
+    assert (job.problem.what, "Dockerfile" in job.problem.name) == ("Dockerfile", True)
+
+
+def test_a_revision_that_does_not_exist_is_not_found(shop: Shop) -> None:
+    job = shop.build(Build("shop", "api", "v9"))
+    assert isinstance(job.problem, NotFound)
+    assert job.problem.name == "v9"
+
+
+def test_what_cannot_be_built_is_refused_at_once(shop: Shop) -> None:
+    lab = shop.lab
+    assert isinstance(refused(lab, Build("shop", "web")), InvalidInput)
+    assert isinstance(refused(lab, Build("shop", "ghost")), NotFound)
+    assert isinstance(refused(lab, Build("shop", "api", deploy_to=("nowhere",))), NotFound)
+    shop.builder.outage = "no buildah here"
+    problem = refused(lab, Build("shop", "api"))
+    assert isinstance(problem, Unavailable)
+    assert "no buildah here" in problem.message
+    lab.ports = replace(lab.ports, registry=None)
+    assert isinstance(refused(lab, Build("shop", "api")), Unavailable)
+
+
+def test_a_running_build_is_cancelled_and_pushes_nothing(shop: Shop) -> None:
+    shop.builder.endless = True
+    job = shop.lab.admit(Build("shop", "api"))
+    shop.builder.during = partial(shop.lab.ports.ledger.cancel, job.id)  # type: ignore[assignment]
+    assert shop.carry(job).state is JobState.CANCELED
+    assert shop.tags() == set()
+
+
+def test_an_outage_returns_the_build_to_its_queue_and_says_so(shop: Shop) -> None:
+    shop.builder.push_outage = "connection refused"
+    job = shop.build()
+    assert job.state is JobState.QUEUED
+    assert "connection refused" in message(job, "push")
+    shop.builder.push_outage = None
+    shop.lab.ports.leases.drop("pause:shop/build/api")
+    assert shop.carry(job).state is JobState.SUCCEEDED
+
+
+def test_a_build_that_runs_again_after_its_push_keeps_its_image(tmp_path: Path, valkey: ValkeyServer) -> None:
+    """The first worker is gone between the push and the record; the second one finds what it pushed."""
+    with make_shop(tmp_path, valkey, FakeBuilderThatDies(), lease_seconds=0.3) as shop:
+        job = shop.lab.admit(Build("shop", "api", force=True))
+        assert carry_out(shop.lab.ports, "shop/build/api", "worker-1")
+        (pushed,) = shop.builder.pushed[IMAGE].values()
+        shop.lab.wait("the second try", lambda: shop.carry(job).state.ended or None)
+        assert shop.lab.job(job.id).state is JobState.SUCCEEDED
+        assert set(shop.builder.pushed[IMAGE].values()) == {pushed}
+        assert len(shop.builder.orders) == 1
+
+
+def test_a_later_push_supersedes_the_builds_before_it(shop: Shop) -> None:
+    first, second = (shop.lab.admit(Build("shop", "api", None, ("development",), branch="main")) for _ in range(2))
+    newest = shop.push({**FILES, "app.py": b"2"})
+    shop.lab.work("shop/build/api")
+    superseded = shop.lab.job(first.id)
+    assert (superseded.state, superseded.superseded_by) == (JobState.SUPERSEDED, second.id)
+    shop.lab.work("shop")
+    assert shop.image("development") == (newest[:7], shop.builder.pushed[IMAGE][newest[:7]])
+    assert len(shop.builder.orders) == 1
+
+
+def test_a_push_that_came_late_builds_the_branch_as_it_is_and_deploys_nothing_old(shop: Shop) -> None:
+    newest = shop.push({**FILES, "app.py": b"2"})
+    shop.build(Build("shop", "api", newest, ("development",), branch="main"))
+    shop.lab.work("shop")
+    late = shop.build(Build("shop", "api", shop.sha, ("development",), branch="main"))
+    assert (late.state, late.no_change) == (JobState.SUCCEEDED, True)
+    shop.lab.work("shop")
+    assert (shop.image("development") or ("", None))[0] == newest[:7]
+
+
+def test_a_hold_stops_the_deploy_of_a_push_but_not_its_build(shop: Shop) -> None:
+    held = shop.lab.admit(SetHold("shop", "development", ("api",)), reason="audit")
+    shop.lab.work("shop")
+    assert shop.lab.job(held.id).state is JobState.SUCCEEDED
+    job = shop.lab.admit(Build("shop", "api", None, ("development", "staging"), branch="main"), actor=ROBOT)
+    shop.carry(job)
+    ended = shop.lab.job(job.id)
+    assert ended.state is JobState.FAILED
+    assert isinstance(ended.problem, GateClosed)
+    shop.lab.work("shop")
+    assert shop.image("development") is None
+    assert (shop.image("staging") or ("", None))[0] == shop.sha[:7]
+
+
+def test_builds_do_not_stand_in_the_way_of_commits(shop: Shop) -> None:
+    build = shop.lab.admit(Build("shop", "api"))
+    (added,) = shop.lab.carry(AddService("shop", "more", "elsewhere/more"))
+    assert (added.state, shop.lab.job(build.id).state) == (JobState.SUCCEEDED, JobState.QUEUED)
+    assert not carry_out(shop.lab.ports, "shop/build/web", "worker-1")
