@@ -11,7 +11,7 @@ from gitops.layout import BASE_VALUES, environment_settings, environment_values
 from gitops.messages import OVERRIDE
 from gitops.pipelines import PIPELINE
 from gitops.problems import Gate, GateClosed, Refused, invalid
-from gitops.repository import SERVICES, read_settings
+from gitops.repository import SERVICES, environment_names, read_settings
 from gitops.times import rfc3339
 from gitops.tree import Tree, Writes
 from gitops.values import changes, merge
@@ -55,9 +55,13 @@ def changed_services(tree: Tree, path: str, written: bytes) -> set[str | None]:
 
 
 def pipeline_gate(tree: Tree, source: str, target: str) -> Gate:
-    """Open when the project's pipeline leads from one environment to the other."""
+    """Open when the project's pipeline leads from one environment to the other. Ways from and to environments that
+    were deleted stay in it, for they come back with them; of what can be done they are no part.
+    """
     settings, problems = read_settings(tree)
-    ways = ", ".join(f"{one} → {other}" for one, other in settings.pipeline) or "none at all"
+    standing = {*environment_names(tree)}
+    there = (edge for edge in settings.pipeline if standing.issuperset(edge))
+    ways = ", ".join(f"{one} → {other}" for one, other in there) or "none at all"
     if problems:
         ways = f"none that could be read, for {problems[0].message}"
     if (source, target) in settings.pipeline:

@@ -13,6 +13,7 @@ from gitops.operations import (
     AddService,
     CreateEnvironment,
     CreateProject,
+    DeleteEnvironment,
     Deploy,
     Promote,
     Scale,
@@ -21,7 +22,7 @@ from gitops.operations import (
     SetValues,
     ValueSetting,
 )
-from gitops.problems import GateClosed, Refused
+from gitops.problems import GateClosed, NotFound, Refused
 from gitops.repository import images, read
 from gitops.tree import Files
 from gitops.values import changes, get
@@ -93,6 +94,19 @@ def test_a_pipeline_that_was_changed_by_hand_counts() -> None:
     tree = STAGED.with_writes({"project.yaml": b"pipeline: [{from: staging, to: development}]\n"})
     assert BACK.apply(tree, WHY).gates[0].open
     assert not Promote("shop", "development", "staging").apply(tree, WHY).gates[0].open
+
+
+def test_the_ways_of_a_deleted_environment_are_no_way_and_are_there_again_with_it() -> None:
+    gone = after(STAGED, CreateEnvironment("shop", "qa"), DeleteEnvironment("shop", "staging", "staging"))
+    assert read(gone).problems == ()
+    assert gone.read("project.yaml") == STAGED.read("project.yaml")
+    with pytest.raises(Refused) as refused:
+        Promote("shop", "development", "staging").apply(gone, WHY)
+    assert isinstance(refused.value.problem, NotFound)
+    (gate,) = Promote("shop", "development", "qa").apply(gone, WHY).gates
+    assert "no way from development to qa; it has none at all" in gate.message
+    back = after(gone, CreateEnvironment("shop", "staging"))
+    assert Promote("shop", "development", "staging").apply(back, WHY).gates[0].open
 
 
 def test_of_a_pipeline_that_cannot_be_read_no_way_is_assumed() -> None:
