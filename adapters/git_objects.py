@@ -143,24 +143,24 @@ class GitTree:
 
 
 class Commits:
-    """Commits as Lucity reads and writes them: signed, verified, and remembered (content never changes)."""
+    """Commits as Lucity reads and writes them: signed, verified, and remembered while the same keys are trusted."""
 
     def __init__(self, signer: Signer, signatures: Signatures, committer: Person) -> None:
         self._signer = signer
         self._signatures = signatures
         self._committer = committer
-        self._known: dict[str, GitCommit] = {}
+        self._known: dict[tuple[str, str], GitCommit] = {}
         self._guard = threading.Lock()
 
     def read(self, commit: pygit2.Commit) -> GitCommit:
         """The commit with what its signature is worth."""
-        sha = str(commit.id)
-        known = self._known.get(sha)
-        if known is None:
-            known = read_commit(commit, self._signatures)
-            if known.signature.state is not SignatureState.UNKNOWN_KEY:
-                self._remember(known)
-        return known
+        key = str(commit.id), self.trust()
+        known = self._known.get(key)
+        return known or self._remember(key, read_commit(commit, self._signatures))
+
+    def trust(self) -> str:
+        """See Signatures.trust."""
+        return self._signatures.trust()
 
     def write(self, objects: Objects, parent: str, new: NewCommit) -> str:
         """Write one signed commit on `parent` ('' for a root); its SHA. Raises MissingCommit, and ValueError for a name
@@ -181,11 +181,12 @@ class Commits:
         armored = self._signer.sign(content.encode())
         return str(repository.create_commit_with_signature(content, armored, "gpgsig"))
 
-    def _remember(self, commit: GitCommit) -> None:
+    def _remember(self, key: tuple[str, str], commit: GitCommit) -> GitCommit:
         with self._guard:
             if len(self._known) >= _COMMITS_KEPT:
                 del self._known[next(iter(self._known))]
-            self._known[commit.sha] = commit
+            self._known[key] = commit
+        return commit
 
 
 def read_commit(commit: pygit2.Commit, signatures: Signatures) -> GitCommit:

@@ -8,7 +8,7 @@ from sqlite3 import Connection
 from typing import TypeVar
 
 from adapters.history_blame import KEPT_EVERY, Blame, find_route, keep, replay
-from adapters.history_index import Indexer
+from adapters.history_index import Indexer, trust_of
 from adapters.history_queries import (
     current_deployments,
     find_landed,
@@ -99,7 +99,7 @@ class SqliteHistory:
             try:
                 with store.reading() as connection:
                     number = number_of(connection, head)
-                    if number is not None:
+                    if number is not None and trust_of(connection) == self._mirror.trust():
                         return question(connection, number)
                 with growing:
                     indexer.grow(head)

@@ -5,13 +5,15 @@ When history was rewritten, what followed the last common commit is taken away f
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
-from adapters.history_rows import dump
+from adapters.history_rows import dump, load
 from adapters.history_store import Store
 from adapters.history_walk import Mirror, Step, commit_at, state_at, unknown_commits, walk
-from gitops.commits import Person
-from gitops.history import State
+from adapters.ports import MissingCommit
+from gitops.commits import CommitRecord, Person
+from gitops.history import State, told_by
 
 CHUNK = 1000
 _NUMBERED = ("commits", "records", "texts", "touches", "path_touches", "blames", "images")
@@ -27,10 +29,44 @@ class Indexer:
         self._reached: tuple[str, State] = ("", State())
 
     def grow(self, head: str) -> None:
-        """Index the first-parent history of `head`. Raises MissingCommit, IndexLost."""
+        """Index the first-parent history of `head`, by the keys that count now. Raises MissingCommit, IndexLost."""
         with self._store.building():
+            self._verify(self._mirror.trust())
             while not self._grown(head):
                 pass
+
+    def _verify(self, trust: str) -> None:
+        """Judge the signatures of all that is there again, if other keys counted when that was done."""
+        with self._store.reading() as connection:
+            if trust_of(connection) == trust:
+                return
+            last, _ = tip_of(connection)
+        for start in range(0, last, CHUNK):
+            with self._store.writing() as connection:
+                self._verify_some(connection, range(start + 1, start + 1 + CHUNK))
+        with self._store.writing() as connection:
+            connection.execute("DELETE FROM trust")
+            connection.execute("INSERT INTO trust VALUES (?)", (trust,))
+
+    def _verify_some(self, connection: sqlite3.Connection, numbers: range) -> None:
+        query = "SELECT number, content FROM records WHERE number BETWEEN ? AND ? ORDER BY number"
+        for number, content in connection.execute(query, (numbers[0], numbers[-1])).fetchall():
+            was = load(number, content)
+            try:
+                now = self._told(was)
+            except MissingCommit:  # of a history that was rewritten: whoever still asks for it indexes it again
+                forget_after(connection, number - 1)
+                return
+            if now != was:
+                connection.execute("UPDATE records SET content = ? WHERE number = ?", (dump(now), number))
+                connection.execute(
+                    "UPDATE commits SET kind = ?, job = ? WHERE number = ?", (now.kind, now.job_id, number)
+                )
+
+    def _told(self, record: CommitRecord) -> CommitRecord:
+        git = self._mirror.git_commit(self._project, record.git.sha)
+        kind, job = told_by(git)
+        return replace(record, git=git, kind=kind, job_id=job)
 
     def _grown(self, head: str) -> bool:
         """Add what is missing; False when another process changed the index meanwhile."""
@@ -70,6 +106,12 @@ def tip_of(connection: sqlite3.Connection) -> tuple[int, str]:
     return (row[0], row[1]) if row else (0, "")
 
 
+def trust_of(connection: sqlite3.Connection) -> str | None:
+    """The keys by which the commits in the index were judged, see Mirror.trust; None while it is new."""
+    row = connection.execute("SELECT name FROM trust").fetchone()
+    return str(row[0]) if row else None
+
+
 def sha_of(connection: sqlite3.Connection, number: int) -> str:
     """The SHA of a commit by its number; '' when there is none."""
     row = connection.execute("SELECT sha FROM commits WHERE number = ?", (number,)).fetchone()
@@ -88,6 +130,10 @@ def number_finder(connection: sqlite3.Connection) -> Callable[[str], int | None]
 
 def forget_after(connection: sqlite3.Connection, number: int) -> None:
     """Take away all commits above `number`."""
+    connection.execute(
+        "INSERT INTO trigrams (trigrams, rowid, folded) SELECT 'delete', number, folded FROM texts WHERE number > ?",
+        (number,),
+    )
     for table in _NUMBERED:
         connection.execute(f"DELETE FROM {table} WHERE number > ?", (number,))  # noqa: S608 - our own table names
     connection.execute("DELETE FROM lives WHERE created > ?", (number,))
@@ -102,9 +148,9 @@ def insert(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
     execute = connection.executemany
     execute("INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?)", (_commit_row(step, authors) for step in steps))
     execute("INSERT INTO records VALUES (?, ?)", ((step.record.number, dump(step.record)) for step in steps))
-    execute(
-        "INSERT INTO texts VALUES (?, ?)", ((step.record.number, step.record.git.message.casefold()) for step in steps)
-    )
+    texts = [(step.record.number, step.record.git.message.casefold()) for step in steps]
+    execute("INSERT INTO texts VALUES (?, ?)", texts)
+    execute("INSERT INTO trigrams (rowid, folded) VALUES (?, ?)", texts)
     execute("INSERT INTO touches VALUES (?, ?, ?)", touches)
     execute("INSERT OR IGNORE INTO pairs VALUES (?, ?)", {(name, service) for name, service, _ in touches})
     execute(

@@ -2,8 +2,8 @@
 
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from adapters.history_rows import load
 from gitops.commits import CommitFilter, CommitRecord, DeploymentRecord
@@ -14,14 +14,34 @@ _COUNTED = 5000
 _ALIVE = "l.created <= :at AND (l.deleted IS NULL OR l.deleted > :at)"
 
 
+_TRIGRAM = 3
+_TRIGRAMS_ASKED = 32
+
+
 @dataclass(frozen=True)
 class _Source:
-    """A table that holds the numbers of commits for which one condition is true, under the alias s."""
+    """A table that holds the numbers of commits for which one condition is true, under the alias {0}."""
 
     table: str
     condition: str
     values: tuple[object, ...]
     size: int
+    """Up to _COUNTED."""
+    number: str = "number"
+    ordered: bool = True
+    """Whether the table gives these numbers in order, so that a page needs no more of them than it shows."""
+
+    def check(self) -> str:
+        """The condition on one commit, under the alias c."""
+        if self.table == "commits":
+            return self.condition.format("c")
+        found = f"{self.condition.format('o')} AND o.{self.number} = c.number"
+        return f"EXISTS (SELECT 1 FROM {self.table} o WHERE {found})"  # noqa: S608 - the names are ours
+
+    @property
+    def leads(self) -> bool:
+        """Whether a search may begin with it."""
+        return self.ordered or self.size < _COUNTED
 
 
 def number_of(connection: sqlite3.Connection, sha: str) -> int | None:
@@ -41,20 +61,21 @@ def select_commits(
 ) -> tuple[Sequence[CommitRecord], bool]:
     """See ports.History.commits."""
     newest = at if after is None else _cursor(connection, after, at) - 1
+    every = _Source("commits", "TRUE", (), _COUNTED + 1)
     sources = sorted(_sources(connection, where), key=lambda source: source.size)
-    conditions, values = _conditions(connection, where)
-    for other in sources[1:]:
-        conditions.append(f"EXISTS (SELECT 1 FROM {other.table} s WHERE {other.condition} AND s.number = c.number)")  # noqa: S608
-        values.extend(other.values)
+    leading = next((source for source in sources if source.leads), every)
+    others = [source for source in sources if source is not leading and source.table != "trigrams"]
+    checks, values = [source.check() for source in others], [value for source in others for value in source.values]
+    if where.text:  # last, for it reads the most
+        checks.append("(SELECT instr(t.folded, ?) FROM texts t WHERE t.number = c.number)")
+        values.append(where.text.casefold())
     # CROSS JOIN: SQLite must not lead with another table. Without a leading one, a join costs five times the search.
-    leading, tables, number = _Source("commits", "TRUE", (), 0), "commits c", "c.number"
-    if sources:
-        leading, number = sources[0], "s.number"
-        tables = f"{leading.table} s CROSS JOIN commits c ON c.number = s.number"
+    number = "c.number" if leading is every else f"s.{leading.number}"
+    tables = "commits c" if leading is every else f"{leading.table} s CROSS JOIN commits c ON c.number = {number}"
     query = " ".join(  # every value is bound; the names are ours
         (
             f"SELECT {number} FROM {tables}",  # noqa: S608
-            f"WHERE {' AND '.join((leading.condition, f'{number} <= ?', *conditions))}",
+            f"WHERE {' AND '.join((leading.condition.format('s'), f'{number} <= ?', *checks))}",
             f"ORDER BY {number} DESC LIMIT ?",
         )
     )
@@ -154,46 +175,57 @@ def touched_pairs(connection: sqlite3.Connection, at: int, sha: str) -> Sequence
 
 
 def _sources(connection: sqlite3.Connection, where: CommitFilter) -> list[_Source]:
-    sources = []
-    touched = "s.environment = ? AND s.service = ?"
+    """What holds each condition; the trigrams of a text only tell where it may be."""
+    found = []
+    if trigrams := _trigrams((where.text or "").casefold()):
+        found.append(_Source("trigrams", "trigrams MATCH ?", (trigrams,), _COUNTED, "rowid"))
+    touched = "{0}.environment = ? AND {0}.service = ?"
     if where.environment is not None:
-        sources.append(_counted(connection, "touches", touched, (where.environment, "")))
+        found.append(_Source("touches", touched, (where.environment, ""), 0))
     if where.service is not None:
-        sources.append(_counted(connection, "touches", touched, ("", where.service)))
+        found.append(_Source("touches", touched, ("", where.service), 0))
     if path := (where.path or "").strip("/"):
-        place = "s.path = (SELECT id FROM paths WHERE path = ?)"
-        sources.append(_counted(connection, "path_touches", place, (path,)))
-    if where.text:
-        sources.append(_Source("texts", "instr(s.folded, ?)", (where.text.casefold(),), _COUNTED + 1))
-    return sources
+        found.append(_Source("path_touches", "{0}.path = (SELECT id FROM paths WHERE path = ?)", (path,), 0))
+    found += _own(connection, where)
+    return [source if source.size else _counted(connection, source) for source in found]
 
 
-def _counted(connection: sqlite3.Connection, table: str, condition: str, values: tuple[object, ...]) -> _Source:
-    """The source with its size up to a bound, so that the smallest can lead."""
-    query = f"SELECT count(*) FROM (SELECT 1 FROM {table} s WHERE {condition} LIMIT {_COUNTED})"  # noqa: S608
-    return _Source(table, condition, values, connection.execute(query, values).fetchone()[0])
-
-
-def _conditions(connection: sqlite3.Connection, where: CommitFilter) -> tuple[list[str], list[object]]:
-    conditions: list[str] = []
-    values: list[object] = []
+def _own(connection: sqlite3.Connection, where: CommitFilter) -> Iterator[_Source]:
+    """The conditions on commits themselves."""
     if where.kinds:
-        conditions.append(f"c.kind IN ({_marks(where.kinds)})")
-        values.extend(where.kinds)
+        yield _one_of("kind", where.kinds)
     if where.author:
-        query = "SELECT id FROM authors WHERE instr(folded, ?)"
-        people = [row[0] for row in connection.execute(query, (where.author.casefold(),))]
-        conditions.append(f"c.author IN ({_marks(people)})")
-        values.extend(people)
-    for moment, sign in ((where.since, ">="), (where.until, "<=")):
-        if moment is not None:
-            conditions.append(f"c.at {sign} ?")
-            values.append(moment.timestamp())
-    return conditions, values
+        people = connection.execute("SELECT id FROM authors WHERE instr(folded, ?)", (where.author.casefold(),))
+        yield _one_of("author", [row[0] for row in people])
+    since, until = (None if moment is None else moment.timestamp() for moment in (where.since, where.until))
+    if since is not None or until is not None:
+        bounds = (float("-inf") if since is None else since, float("inf") if until is None else until)
+        yield _Source("commits", "{0}.at BETWEEN ? AND ?", bounds, 0, ordered=False)
 
 
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" for _ in values)
+def _one_of(column: str, values: Sequence[object]) -> _Source:
+    marks = ", ".join("?" for _ in values)
+    return _Source("commits", f"{{0}}.{column} IN ({marks})", tuple(values), 0, ordered=len(values) <= 1)
+
+
+def _counted(connection: sqlite3.Connection, source: _Source) -> _Source:
+    """The source with its size up to a bound, so that the smallest can lead."""
+    query = (
+        f"SELECT count(*) FROM (SELECT 1 FROM {source.table} s WHERE {source.condition.format('s')} LIMIT {_COUNTED})"  # noqa: S608, E501
+    )
+    return replace(source, size=connection.execute(query, source.values).fetchone()[0])
+
+
+def _trigrams(text: str) -> str:
+    """A question to the table of trigrams: what contains the text contains these, each third and the last. '' for a
+    text that is too short, or that the question could not hold.
+    """
+    last = len(text) - _TRIGRAM
+    if last < 0 or "\0" in text:
+        return ""
+    starts = (*range(0, last, _TRIGRAM), last)[-_TRIGRAMS_ASKED:]
+    asked = dict.fromkeys(text[start : start + _TRIGRAM].replace('"', '""') for start in starts)
+    return " AND ".join(f'"{each}"' for each in asked)
 
 
 def _cursor(connection: sqlite3.Connection, sha: str, at: int) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from adapters.folder_lock import locked
 
-VERSION = 2
+VERSION = 3
 _BUSY_SECONDS = 30.0
 _BUILD_SECONDS = 60.0
 _IDLE_KEPT = 8
@@ -30,6 +30,7 @@ _BROKEN = frozenset(
 )
 
 # `touches` also holds (environment, '') for the environment itself and ('', service) for the service anywhere.
+# `trust` names the keys by which signatures were judged, see Mirror.trust.
 _SCHEMA = """
 CREATE TABLE authors (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL, folded TEXT NOT NULL, UNIQUE (name, email)
@@ -40,8 +41,15 @@ CREATE TABLE commits (
 );
 CREATE UNIQUE INDEX commits_by_sha ON commits (sha);
 CREATE INDEX commits_by_job ON commits (job, number) WHERE job IS NOT NULL;
+CREATE INDEX commits_by_kind ON commits (kind, number);
+CREATE INDEX commits_by_author ON commits (author, number);
+CREATE INDEX commits_by_time ON commits (at, number);
 CREATE TABLE records (number INTEGER PRIMARY KEY, content TEXT NOT NULL);
 CREATE TABLE texts (number INTEGER PRIMARY KEY, folded TEXT NOT NULL);
+CREATE VIRTUAL TABLE trigrams USING fts5(
+  folded, content='texts', content_rowid='number', tokenize='trigram case_sensitive 1', detail=none, columnsize=0
+);
+CREATE TABLE trust (name TEXT NOT NULL);
 CREATE TABLE touches (
   environment TEXT NOT NULL, service TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (environment, service, number)
 ) WITHOUT ROWID;

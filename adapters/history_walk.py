@@ -38,6 +38,10 @@ class Mirror(Protocol):
         """One commit, its signature verified. Raises MissingCommit."""
         ...
 
+    def trust(self) -> str:
+        """A name for the set of keys by which signatures are verified now."""
+        ...
+
 
 @dataclass(frozen=True)
 class Step:

@@ -126,6 +126,10 @@ class Mirrors:
         """One commit, its signature verified. Raises MissingCommit."""
         return self._commits.read(self._open(project).commit(sha))
 
+    def trust(self) -> str:
+        """A name for the set of keys by which signatures are verified now."""
+        return self._commits.trust()
+
     def maintain(self, project: str) -> Finished:
         """Pack what is loose and drop what was abandoned over an hour ago, when there is enough of it."""
         return run(

@@ -10,8 +10,10 @@ import hashlib
 import os
 import re
 import struct
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -90,7 +92,7 @@ class Signatures:
     def __init__(self, allowed_signers: Path) -> None:
         self._path = allowed_signers
         self._stamp: tuple[int, int, int] | None = None
-        self._keys: dict[bytes, Ed25519PublicKey] = {}
+        self._keys = _Keys({})
 
     def verify(self, payload: bytes, armored: str) -> Signature:
         """What the signature of `payload` is worth: VALID and INVALID are about Lucity's keys; whatever cannot be read
@@ -107,24 +109,40 @@ class Signatures:
             return Signature(SignatureState.INVALID)
         return self._judge(payload, parsed)
 
+    def trust(self) -> str:
+        """A name for the set of keys that count now: another set has another name."""
+        return self._known().name
+
     def _judge(self, payload: bytes, parsed: "_Parsed") -> Signature:
         fingerprint = _fingerprint(parsed.public)
-        key = self._known().get(parsed.public)
+        key = self._known().by_blob.get(parsed.public)
         if key is None:
             return Signature(SignatureState.UNKNOWN_KEY, fingerprint)
         holds = parsed.namespace == NAMESPACE and _holds(key, payload, parsed)
         return Signature(SignatureState.VALID if holds else SignatureState.INVALID, fingerprint)
 
-    def _known(self) -> dict[bytes, Ed25519PublicKey]:
+    def _known(self) -> "_Keys":
         try:
             found = self._path.stat()
+            stamp = (found.st_ino, found.st_size, found.st_mtime_ns)
+            if stamp != self._stamp:
+                self._keys = _Keys(_parse_allowed_signers(self._path.read_text()))
+                self._stamp = stamp
         except FileNotFoundError:
-            return {}
-        stamp = (found.st_ino, found.st_size, found.st_mtime_ns)
-        if stamp != self._stamp:
-            self._keys = _parse_allowed_signers(self._path.read_text())
-            self._stamp = stamp
+            return _Keys({})
         return self._keys
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """Keys by the bytes that SSH writes them as."""
+
+    by_blob: Mapping[bytes, Ed25519PublicKey]
+
+    @cached_property
+    def name(self) -> str:
+        """The same for the same keys."""
+        return hashlib.sha256(b"".join(map(_string, sorted(self.by_blob)))).hexdigest()
 
 
 @dataclass(frozen=True)

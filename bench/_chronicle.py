@@ -1,5 +1,6 @@
 """A long history, made fast: most of it by `git fast-import`, a share signed as Lucity signs."""
 
+import hashlib
 import random
 import subprocess
 from collections.abc import Iterator
@@ -35,6 +36,17 @@ class Entry:
     def email(self) -> str:
         """The author's."""
         return f"{self.author.lower().replace(' ', '.')}@example.org"
+
+    @property
+    def message(self) -> str:
+        """As long as those that Lucity writes, and as different."""
+        digest = hashlib.sha256(self.content.encode()).hexdigest()
+        told = {"Job-Id": f"job_{digest[:26]}", "Actor-Id": f"tok_{hashlib.md5(self.email.encode()).hexdigest()[:26]}"}  # noqa: S324
+        told |= {
+            "Reason": f"rolling out SHOP-{int(digest[:4], 16)}",
+            "Image": f"registry.example.com/shop@sha256:{digest}",
+        }
+        return f"{self.subject}\n\n" + "".join(f"{key}: {value}\n" for key, value in told.items())
 
 
 @dataclass
@@ -98,7 +110,7 @@ def commands(chronicle: Chronicle, count: int, parent: str) -> Iterator[str]:
     """The stream that fast-import reads; see `git help fast-import`."""
     for position, entry in enumerate(chronicle.entries(count)):
         person = f"{entry.author} <{entry.email}> {entry.at.timestamp():.0f} +0000"
-        yield f"commit refs/heads/main\nauthor {person}\ncommitter {person}\n{data(entry.subject)}"
+        yield f"commit refs/heads/main\nauthor {person}\ncommitter {person}\n{data(entry.message)}"
         if position == 0 and parent:
             yield f"from {parent}\n"
         yield f"M 100644 inline {entry.path}\n{data(entry.content)}"
@@ -111,5 +123,4 @@ def data(text: str) -> str:
 
 def signed(entry: Entry) -> NewCommit:
     """The same as Lucity would commit it."""
-    message = f"{entry.subject}\n\nJob-Id: job_{entry.at.timestamp():.0f}\n"
-    return NewCommit(message, entry.author, entry.email, entry.at, {entry.path: entry.content.encode()})
+    return NewCommit(entry.message, entry.author, entry.email, entry.at, {entry.path: entry.content.encode()})

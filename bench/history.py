@@ -54,10 +54,16 @@ def pages(history: SqliteHistory, head: str, repository: Path, size: int) -> Non
         "author, 1 in 1,000": (CommitFilter(author="rita"), ["--regexp-ignore-case", "--author=rita"]),
         "text, 1 in 10": (CommitFilter(text="promote"), ["--regexp-ignore-case", "--grep=promote"]),
         "text, none": (CommitFilter(text="nowhere"), ["--regexp-ignore-case", "--grep=nowhere"]),
+        "text, a few": (CommitFilter(text="SHOP-4242"), ["--regexp-ignore-case", "--grep=SHOP-4242"]),
+        "text and environment, none": (
+            CommitFilter(environment="production", text="nowhere"),
+            ["--regexp-ignore-case", "--grep=nowhere", "--", "environments/production"],
+        ),
         "path, 1 in 40": (CommitFilter(path="base/values.yaml"), ["--", "base/values.yaml"]),
         "path, none": (CommitFilter(path="docs"), ["--", "docs"]),
         "since, the newest 1 %": (CommitFilter(since=late), [f"--since={late.isoformat()}"]),
         "until, the oldest 1 %": (CommitFilter(until=early), [f"--until={early.isoformat()}"]),
+        "since and until, none": (CommitFilter(since=late, until=early), None),
     }
     for name, (where, options) in asked.items():
         subjects: dict[str, Callable[[], object]] = {

@@ -470,6 +470,7 @@ class Lost:
         self._after = after
         self.read = 0
         self.objects = story.mirrors.objects
+        self.trust = story.mirrors.trust
 
     def git_commit(self, project: str, sha: str) -> GitCommit:
         """One commit, until the end."""
