@@ -7,7 +7,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, IPvAnyNetwork, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.registry_names import RegistryAddress
+
 _SOFTSERVE = ("softserve_ssh_url", "softserve_http_url", "softserve_admin_key_file")
+_REGISTRY_LOGIN = ("registry_username", "registry_password_file")
 _ARGOCD_LOGINS = (("argocd_token",), ("argocd_token_file",), ("argocd_username", "argocd_password"))
 Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$")]
 """https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/, without exponents."""
@@ -78,13 +81,13 @@ class Settings(BaseSettings):
     namespace_egress_to: tuple[IPvAnyNetwork, ...] = ()
     """Addresses that pods may call, as a JSON list of CIDRs: ["0.0.0.0/0"] is the whole Internet."""
     registry: str | None = None
-    """Where images are pushed and looked up, as HOST[:PORT][/PREFIX]."""
+    """Where images are pushed and tags are looked up, as HOST[:PORT][/PREFIX]. None: nothing is built or looked up."""
     registry_insecure: bool = False
-    """Whether the registry is spoken to without TLS."""
+    """Whether the registry is spoken to by plain HTTP."""
     registry_username: str | None = None
-    """User of the registry."""
+    """User of the registry, when it asks for one."""
     registry_password_file: Path | None = None
-    """A file that holds the password of that user."""
+    """A file that holds the password of that user; read again whenever it is needed."""
     token_key_file: Path | None = None
     """Key that signs tokens, at least 32 bytes. None: <data>/keys/token, made on first start."""
     signing_key_file: Path | None = None
@@ -219,6 +222,24 @@ class Settings(BaseSettings):
             raise ValueError("LUCITY_SECRETS is kubernetes, so LUCITY_KUBECONFIG must be set too")
         elif self.kubeconfig != "in-cluster" and self.secrets_namespace is None:
             raise ValueError("LUCITY_KUBECONFIG is a file, so LUCITY_SECRETS_NAMESPACE must be set for LUCITY_SECRETS")
+        return self
+
+    @model_validator(mode="after")
+    def _judge_registry(self) -> Self:
+        login = {name: getattr(self, name) for name in _REGISTRY_LOGIN}
+        given = [f"LUCITY_{name.upper()}" for name, value in login.items() if value is not None]
+        if self.registry is None:
+            wrong = [*(["LUCITY_REGISTRY_INSECURE"] if self.registry_insecure else []), *given]
+            if wrong:
+                raise ValueError(f"{_listed(wrong)} must not be set unless LUCITY_REGISTRY is")
+            return self
+        try:
+            RegistryAddress.parse(self.registry)
+        except ValueError as error:
+            raise ValueError(f"LUCITY_REGISTRY is no registry like HOST:PORT or HOST/PREFIX: {error}") from None
+        if len(given) == 1:
+            both = _listed([f"LUCITY_{name.upper()}" for name in login])
+            raise ValueError(f"{both} belong together, and only {given[0]} is set")
         return self
 
     @property

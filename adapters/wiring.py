@@ -174,7 +174,7 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
         delivery=_delivery(settings, git, renderer, tokens),
         cluster=_cluster(settings),
         secrets=build_secrets(settings),
-        registry=None,
+        registry=_registry(settings),
         sources=cast("Sources", None),
         builder=cast("Builder", None),
         tokens=tokens,
@@ -206,6 +206,19 @@ def _reading(settings: Settings, git: Git, tokens: Tokens) -> Callable[[str], tu
         return read
     base = settings.argocd_git_url.rstrip("/")
     return lambda project: (f"{base}/gitops/{project}.git", *read(project)[1:])
+
+
+def _registry(settings: Settings) -> Registry | None:
+    """The registry, if settings name one."""
+    if settings.registry is None:
+        return None
+    from adapters.registry import OciRegistry  # noqa: PLC0415 - its client is for those who have one
+    from adapters.registry_http import Login  # noqa: PLC0415
+    from adapters.registry_names import RegistryAddress  # noqa: PLC0415
+
+    user, file = settings.registry_username, settings.registry_password_file
+    login = None if user is None or file is None else Login(user, file)
+    return OciRegistry(RegistryAddress.parse(settings.registry), login, insecure=settings.registry_insecure)
 
 
 def _cluster(settings: Settings) -> Cluster | None:

@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 from adapters import labels
 from adapters.ports import BuildOrder, Checkout, Stopped, Unreachable
 from adapters.records import Application
+from adapters.registry_answers import natural
+from adapters.registry_names import ImageName, RegistryAddress
 from adapters.secrets import checked
 from gitops.problems import Conflict, ConflictCode, JobFailure, NotFound, Refused
 
@@ -83,6 +85,60 @@ class FakeCluster:
     def _answer(self) -> None:
         if self.outage:
             raise Unreachable("cluster", self.outage)
+
+
+@dataclass
+class FakeRegistry:
+    """ports.Registry at `address`, with its images: digests by repository and tag; `untagged` are there without one.
+
+    `outage`: what it fails with instead of answering. `refusal`: why it does not let us in. `asked`: tags looked up.
+    """
+
+    address: str = "registry.test:5000"
+    images: dict[str, dict[str, str]] = field(default_factory=dict)
+    untagged: set[tuple[str, str]] = field(default_factory=set)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    outage: str | None = None
+    refusal: str | None = None
+
+    def put(self, repository: str, tag: str, content: bytes) -> str:
+        """Put an image there; its digest."""
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        tags = self.images.setdefault(repository, {})
+        if tag in tags:
+            self.untagged.add((repository, tags[tag]))
+        tags[tag] = digest
+        return digest
+
+    def check(self) -> None:
+        if self.outage:
+            raise Unreachable("registry", self.outage)
+        if self.refusal:
+            raise Refused(JobFailure(self.refusal))
+
+    def holds(self, repository: str) -> bool:
+        return RegistryAddress.parse(self.address).holds(ImageName.parse(repository))
+
+    def digest(self, repository: str, tag: str) -> str | None:
+        self.asked.append((repository, tag))
+        return self._tags(repository).get(tag)
+
+    def tags(self, repository: str) -> Sequence[str]:
+        return sorted(self._tags(repository), key=natural)
+
+    def tag(self, repository: str, digest: str, tag: str) -> None:
+        tags = self._tags(repository)
+        if digest not in tags.values() and (repository, digest) not in self.untagged:
+            raise Refused(NotFound(f"{repository} has no image {digest}", "image", f"{repository}@{digest}"))
+        if tag in tags:
+            self.untagged.add((repository, tags[tag]))
+        tags[tag] = digest
+
+    def _tags(self, repository: str) -> dict[str, str]:
+        if not self.holds(repository):
+            raise ValueError(repository)
+        self.check()
+        return self.images.get(repository, {})
 
 
 @dataclass

@@ -79,7 +79,13 @@ class Builder(Protocol):
 
 
 class Registry(Protocol):
-    """Any OCI registry. `repository` is `host[:port]/path`. Raises Unreachable('registry')."""
+    """Any OCI registry, the one that Lucity was given. `repository` is `host[:port]/path` and must be held. Raises
+    Unreachable('registry'), and Refused(JobFailure) when it does not let us in.
+    """
+
+    def check(self) -> None:
+        """Pass when it answers and takes our login."""
+        ...
 
     def holds(self, repository: str) -> bool:
         """Whether images of this repository are in the registry that Lucity was given."""
@@ -90,9 +96,11 @@ class Registry(Protocol):
         ...
 
     def tags(self, repository: str) -> Sequence[str]:
-        """All tags, sorted; none when there is no such repository."""
+        """All tags, sorted, numbers in them by their size; none when there is no such repository."""
         ...
 
     def tag(self, repository: str, digest: str, tag: str) -> None:
-        """Give an image that is there one more tag."""
+        """Give an image that is there one more tag, or move that one to it. Raises Refused: NotFound (what=image) when
+        it is not there, JobFailure when the tag is not taken.
+        """
         ...
