@@ -8,7 +8,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from adapters.ports import GitHost, Statuses
+from adapters.ports import GitHost, Registry, Statuses
 from adapters.redis_client import check, reached
 
 FREE_BYTES = 200 * 1024 * 1024
@@ -51,6 +51,12 @@ def worker_probe(client: Redis) -> str:
         if time.monotonic() > deadline:
             return "no worker is running; start `lucity worker`"
         time.sleep(_MOMENT_SECONDS / 10)
+
+
+def registry_probe(registry: Registry) -> str:
+    """Ask whether the registry answers and lets us in."""
+    registry.check()
+    return ""
 
 
 def observer_probe(statuses: Statuses) -> str:

@@ -23,6 +23,7 @@ from gitops.problems import JobFailure, Refused
 
 LARGEST_BYTES: Final = 8 * 1024 * 1024
 _CONNECT_SECONDS: Final = 3.0
+_CHECK_SECONDS: Final = 2.0
 _TOKEN_SECONDS: Final = 60.0
 _REFUSALS: Final = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
 _SERVER_ERRORS: Final = 500
@@ -91,9 +92,10 @@ class RegistryApi:
         return answer
 
     def check(self) -> None:
-        """Pass when it answers and takes our login. Raises as `ask`."""
+        """Pass when it answers, soon, and takes our login. Raises as `ask`."""
+        soon = time.monotonic() + min(self._seconds, _CHECK_SECONDS)
         try:
-            answer = self.ask("GET", "/v2/", "", self.deadline())
+            answer = self.ask("GET", "/v2/", "", soon)
         except Refused:
             if self._login is not None:
                 raise

@@ -12,9 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from adapters.ports import Unreachable
-from adapters.probes import Probe, disk_probe, git_probe, observer_probe, redis_probe, worker_probe
+from adapters.probes import Probe, disk_probe, git_probe, observer_probe, redis_probe, registry_probe, worker_probe
 from adapters.wiring import Ports
 from api.threads import call
+from gitops.problems import Refused
+
+_DISPENSABLE = frozenset({"registry"})
+"""Components that changes can do without: shown, and never a reason not to be ready."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +42,16 @@ class Checks(Protocol):
 
 def checks_of(ports: Ports, client: Redis) -> Checks:
     """Make the checks of every component of these ports."""
-    return checks_by(
-        {
-            "redis": partial(redis_probe, client),
-            "git": partial(git_probe, ports.githost),
-            "disk": partial(disk_probe, ports.settings.data),
-            "worker": partial(worker_probe, client),
-            "observer": partial(observer_probe, ports.statuses),
-        }
-    )
+    probes: dict[str, Probe] = {
+        "redis": partial(redis_probe, client),
+        "git": partial(git_probe, ports.githost),
+        "disk": partial(disk_probe, ports.settings.data),
+        "worker": partial(worker_probe, client),
+        "observer": partial(observer_probe, ports.statuses),
+    }
+    if ports.registry is not None:
+        probes["registry"] = partial(registry_probe, ports.registry)
+    return checks_by(probes)
 
 
 def checks_by(probes: Mapping[str, Probe]) -> Checks:
@@ -62,7 +67,7 @@ def _check(name: str, probe: Probe) -> Check:
     started = perf_counter()
     try:
         message = probe()
-    except (Unreachable, OSError) as error:
+    except (Unreachable, Refused, OSError) as error:
         message = str(error)
     except Exception as error:  # noqa: BLE001 - a check that fails is a component that is not ready
         structlog.get_logger().error("health check failed", component=name, exc_info=error)
@@ -77,8 +82,8 @@ async def alive(_request: Request) -> Response:
 
 
 class Readiness:
-    """GET /readyz: every component with its reason; 503 when one is not ready. `?exclude=worker` leaves one out, and
-    may be given again: a probe must not take the API away because something else is.
+    """GET /readyz: every component with its reason; 503 when one is not ready that changes need. `?exclude=worker`
+    leaves one out, and may be given again: a probe must not take the API away because something else is.
     """
 
     def __init__(self, checks: Checks) -> None:
@@ -87,7 +92,7 @@ class Readiness:
     async def answer(self, request: Request) -> Response:
         """Answer what the checks say now."""
         found = await call(self._checks, request.query_params.getlist("exclude"))
-        ready = all(check.healthy for check in found)
+        ready = all(check.healthy or check.name in _DISPENSABLE for check in found)
         components = [_shown(check) for check in found]
         return JSONResponse({"ready": ready, "components": components}, 200 if ready else 503)
 

@@ -215,7 +215,7 @@ def test_the_api_is_alive_and_ready_by_itself(chart: Installation) -> None:
     assert paths == {
         "startup": "/healthz",
         "liveness": "/healthz",
-        "readiness": "/readyz?exclude=git&exclude=worker&exclude=observer",
+        "readiness": "/readyz?exclude=git&exclude=worker&exclude=observer&exclude=registry",
     }
 
 

@@ -63,8 +63,8 @@ spec:
   {{- end }}
 {{- end -}}
 
-{{/* Ready means: it can admit changes. Whether workers, the observer and the Git host are there is the operator's to know,
-     from /readyz as a whole; an API that went away with them would answer nobody. */}}
+{{/* Ready means: it can admit changes. Whether workers, the observer, the Git host and the registry are there is the
+     operator's to know, from /readyz as a whole; an API that went away with them would answer nobody. */}}
 {{- define "lucity.probes" -}}
 ports:
   - name: http
@@ -80,7 +80,7 @@ livenessProbe:
   timeoutSeconds: 5
   failureThreshold: 6
 readinessProbe:
-  httpGet: {path: "/readyz?exclude=git&exclude=worker&exclude=observer", port: http}
+  httpGet: {path: "/readyz?exclude=git&exclude=worker&exclude=observer&exclude=registry", port: http}
   periodSeconds: 5
   timeoutSeconds: 5
 lifecycle:
