@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +19,7 @@ from adapters.leases import RedisLeases
 from adapters.ledger import RedisLedger
 from adapters.local_delivery import LocalDelivery
 from adapters.local_git import LocalGitHost
+from adapters.local_tree import LocalTrees
 from adapters.measures import Measures
 from adapters.mirrors import Mirrors
 from adapters.ports import (
@@ -31,13 +33,17 @@ from adapters.ports import (
     History,
     Leases,
     Ledger,
+    PodLogs,
     Registry,
     Renderer,
     Repositories,
+    Requests,
+    ResourceTrees,
     Secrets,
     Sources,
     Statuses,
 )
+from adapters.pull_requests import RedisRequests
 from adapters.reading import ReadingByToken
 from adapters.redis_client import connect
 from adapters.secrets import FileSecrets
@@ -71,9 +77,12 @@ class Ports:
     claims: Claims
     events: Events
     statuses: Statuses
+    requests: Requests
     leases: Leases
     delivery: Delivery
+    trees: ResourceTrees
     cluster: Cluster | None
+    pod_logs: PodLogs | None
     secrets: Secrets
     registry: Registry | None
     sources: Sources
@@ -157,6 +166,7 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
     leases = RedisLeases(redis, settings)
     renderer = HelmRenderer(settings.data / "scratch", settings.render_timeout_seconds, settings.render_memory_mib)
     tokens = git.tokens(settings, redis)
+    delivery, trees = _delivery(settings, git, renderer, tokens)
     return Ports(
         settings=settings,
         charts=carried_charts(),
@@ -170,9 +180,12 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
         claims=RedisClaims(redis, settings),
         events=RedisEvents(redis, settings),
         statuses=RedisStatuses(redis, settings),
+        requests=RedisRequests(redis, settings),
         leases=leases,
-        delivery=_delivery(settings, git, renderer, tokens),
+        delivery=delivery,
+        trees=trees,
         cluster=_cluster(settings),
+        pod_logs=_pod_logs(settings),
         secrets=build_secrets(settings),
         registry=_registry(settings),
         sources=cast("Sources", None),
@@ -184,16 +197,18 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
     )
 
 
-def _delivery(settings: Settings, git: Git, renderer: Renderer, tokens: Tokens) -> Delivery:
+def _delivery(settings: Settings, git: Git, renderer: Renderer, tokens: Tokens) -> tuple[Delivery, ResourceTrees]:
     if settings.argocd_url is None:
-        return LocalDelivery(settings.data / "delivery", git.mirrors, renderer)
+        root = settings.data / "delivery"
+        return LocalDelivery(root, git.mirrors, renderer), LocalTrees(root)
     from adapters.argocd import ArgoCdDelivery  # noqa: PLC0415 - its client is for those who have one
     from adapters.argocd_http import ArgoCdApi, login_of  # noqa: PLC0415
     from adapters.argocd_objects import Place  # noqa: PLC0415
+    from adapters.argocd_tree_watch import ArgoCdTrees  # noqa: PLC0415
 
     place = Place(settings.argocd_namespace, settings.argocd_destination, settings.kubeconfig is None)
     api = ArgoCdApi(settings.argocd_url, login_of(settings))
-    return ArgoCdDelivery(api, _reading(settings, git, tokens), place)
+    return ArgoCdDelivery(api, _reading(settings, git, tokens), place), ArgoCdTrees(api, place.namespace)
 
 
 def _reading(settings: Settings, git: Git, tokens: Tokens) -> Callable[[str], tuple[str, str, str]]:
@@ -230,3 +245,13 @@ def _cluster(settings: Settings) -> Cluster | None:
     from adapters.namespace_guards import guards  # noqa: PLC0415
 
     return KubernetesCluster(KubernetesApi.by(settings.kubeconfig), guards(settings))
+
+
+def _pod_logs(settings: Settings) -> PodLogs | None:
+    """Access to logs in Kubernetes, if settings give any."""
+    if settings.kubeconfig is None:
+        return None
+    from adapters.kubernetes_api import configuration_by  # noqa: PLC0415 - its client takes 30 MB
+    from adapters.pod_logs import KubernetesPodLogs  # noqa: PLC0415
+
+    return KubernetesPodLogs(partial(configuration_by, settings.kubeconfig))

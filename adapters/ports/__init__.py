@@ -3,10 +3,11 @@ adapters/. Twins: tests/fakes.py. `adapters/wiring.py` builds them from settings
 """
 
 from adapters.ports.builds import Builder, BuildOrder, Checkout, Registry, Sources
-from adapters.ports.cluster import Cluster, Delivery, Renderer, Secrets
-from adapters.ports.failures import MissingCommit, StaleClaim, Stopped, Unreachable
+from adapters.ports.cluster import Cluster, Delivery, Renderer, ResourceTrees, Secrets
+from adapters.ports.failures import MissingCommit, Outpaced, StaleClaim, Stopped, Unreachable
 from adapters.ports.git import GitHost, History, Repositories, Snapshot
-from adapters.ports.work import Bell, Claims, Events, Leases, Ledger, Statuses
+from adapters.ports.logs import PodLine, PodLogs
+from adapters.ports.work import Bell, Claims, Events, Leases, Ledger, Requests, Statuses
 
 __all__ = [
     "Bell",
@@ -22,9 +23,14 @@ __all__ = [
     "Leases",
     "Ledger",
     "MissingCommit",
+    "Outpaced",
+    "PodLine",
+    "PodLogs",
     "Registry",
     "Renderer",
     "Repositories",
+    "Requests",
+    "ResourceTrees",
     "Secrets",
     "Snapshot",
     "Sources",

@@ -1,9 +1,10 @@
 """From Git to the cluster: what renders, delivers, keeps namespaces and secrets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Protocol
 
 from adapters.records import Application, Gone, Manifests
+from adapters.resource_nodes import ResourceNode
 from gitops.rollouts import Observation
 from gitops.tree import Tree
 
@@ -58,6 +59,20 @@ class Delivery(Protocol):
     def watch(self) -> Iterator[Observation | Gone | None]:
         """Everything it knows, then what changes; None when there was nothing for a moment. Ends (or raises
         Unreachable) when the stream breaks: watch again.
+        """
+        ...
+
+
+class ResourceTrees(Protocol):
+    """What the delivery shows of an environment's objects. Raises Unreachable('delivery')."""
+
+    def tree(self, project: str, environment: str) -> Sequence[ResourceNode] | None:
+        """Its objects now, in the order of resource_nodes.in_order; None when the delivery has no such application."""
+        ...
+
+    def rings(self, project: str, environment: str) -> AsyncGenerator[None, None]:
+        """An item whenever its tree may have changed: read it again. A hint, natively asynchronous, that may come late
+        or be lost; ends when it cannot tell any more. Only after a `tree` that answered.
         """
         ...
 

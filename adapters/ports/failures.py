@@ -1,4 +1,6 @@
-"""What a port raises besides Refused: states of the outside, the mirror and the claim."""
+"""What a port raises besides Refused: states of the outside, the mirror, the claim and the reader."""
+
+from datetime import datetime
 
 
 class Unreachable(Exception):  # noqa: N818 - a state of the outside
@@ -19,3 +21,11 @@ class StaleClaim(Exception):  # noqa: N818 - a state of the claim
 
 class Stopped(Exception):  # noqa: N818 - what was asked for
     """Work was ended because somebody asked for it; nothing of it is left running."""
+
+
+class Outpaced(Exception):  # noqa: N818 - a state of the reader
+    """Lines come faster than they are taken, and reading was given up; `at` is when the last one taken was written."""
+
+    def __init__(self, at: datetime | None) -> None:
+        super().__init__("lines come faster than they are taken")
+        self.at = at

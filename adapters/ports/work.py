@@ -156,6 +156,14 @@ class Statuses(Protocol):
         ...
 
 
+class Requests(Protocol):
+    """What forges said of requests to merge, so that deliveries may come late. Raises Unreachable('redis')."""
+
+    def hear(self, project: str, number: int, updated_at: datetime, *, is_open: bool) -> bool:
+        """Remember this of a request unless something newer was heard; whether it counts. Again counts again."""
+        ...
+
+
 class Leases(Protocol):
     """Who leads: one holder per name until it expires, by Redis' clock."""
 

@@ -1,161 +1,261 @@
-"""A push is a compare-and-swap on the host's main, whatever else happens."""
+"""From a forge's delivery to jobs: pushes and requests, doubled, late and out of order."""
 
-import signal
-import subprocess
-import sys
+import itertools
+import random
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from adapters.mirrors import Mirrors
-from adapters.records import PushState
-from gitops.problems import NotFound
-from tests.support.git import Site, git, new_commit
-from tests.support.sites import HOSTS, made
-from tests.support.waiting import wait_until
+from adapters.forges.deliveries import Author, Ping, PullRequest, Push
+from adapters.records import JobRecord, JobState
+from gitops import repository
+from gitops.changes import ActorKind, JobKind
+from gitops.operations import AddService, CreateProject, UpdateProject, ValueSetting
+from gitops.problems import Refused, Unavailable
+from gitops.services import Source
+from jobs.pushes import Accepted, accept
+from tests.fakes import FakeBuilder, FakeRegistry, FakeSources
+from tests.support.lab import Lab, make_lab
+from tests.support.valkey import ValkeyServer, valkey_server
+
+URL = "https://git.example.org/shop.git"
+REGISTRY = "registry.example.org"
+AUTHOR = Author("Bo", "bo@example.org")
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SERVICES = ("api", "web")
+numbers = itertools.count()
 
 
-@pytest.fixture(params=HOSTS)
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
-    """A host with the project myapp, empty."""
-    with made(request.param, tmp_path / "data folder") as site:
-        site.host.create("myapp")
-        yield site
+class Shop:
+    """A project that follows main into development and makes previews, and the hands that carry its jobs out."""
 
+    def __init__(self, lab: Lab, sources: FakeSources) -> None:
+        self.lab = lab
+        self.sources = sources
 
-@pytest.fixture
-def mirrors(site: Site) -> Mirrors:
-    return site.mirrors()
+    def commit(self, text: str, ref: str = "main") -> str:
+        """A commit that changes api; its SHA."""
+        files = {"api/Dockerfile": b"FROM scratch", "api/text": text.encode(), "web/Dockerfile": b"FROM scratch"}
+        return self.sources.commit(URL, ref, files)
 
+    def push(self, sha: str, branch: str = "main", delivery: str | None = None) -> Accepted:
+        """A delivery that says that a branch moved."""
+        push = Push(delivery or f"d{next(numbers)}", (URL,), branch, sha, AUTHOR)
+        return accept(self.lab.ports, "shop", "github", push)
 
-@pytest.fixture
-def root(mirrors: Mirrors) -> str:
-    """The first commit of myapp, pushed."""
-    sha = mirrors.commit("myapp", "", new_commit("project(create): myapp", {"README.md": b"hello\n", "base/a": b"1"}))
-    assert mirrors.push("myapp", "", sha).state is PushState.ACCEPTED
-    return sha
-
-
-class TestPush:
-    """Compare-and-swap."""
-
-    def test_an_accepted_push_moves_both_heads(self, site: Site, mirrors: Mirrors, root: str) -> None:
-        sha = root
-        for number in range(20):
-            sha = mirrors.commit("myapp", sha, new_commit(f"deploy {number}", {"a": b"%d" % number}))
-        assert mirrors.push("myapp", root, sha).state is PushState.ACCEPTED
-        assert site.host.heads(["myapp"]) == {"myapp": sha}
-        assert mirrors.head("myapp") == sha
-        git(site.path("myapp"), "fsck", "--strict", "--no-dangling")
-
-    def test_a_push_on_a_head_that_moved_is_rejected_and_loses_nothing(
-        self, site: Site, mirrors: Mirrors, root: str
-    ) -> None:
-        clone = site.clone("myapp")
-        theirs = clone.commit("by hand", {"a": "1"})
-        clone.push()
-        ours = mirrors.commit("myapp", root, new_commit("ours", {"b": b"1"}))
-        assert mirrors.push("myapp", root, ours).state is PushState.MOVED
-        assert site.host.heads(["myapp"]) == {"myapp": theirs}
-        assert mirrors.head("myapp") == root, "only a fetch may tell"
-
-    def test_a_first_push_is_rejected_when_somebody_was_first(self, site: Site, mirrors: Mirrors, root: str) -> None:
-        sha = mirrors.commit("myapp", "", new_commit("another root", {"a": b"1"}))
-        assert mirrors.push("myapp", "", sha).state is PushState.MOVED
-        assert site.host.heads(["myapp"]) == {"myapp": root}
-
-    def test_of_pushes_at_the_same_moment_one_wins(self, site: Site, root: str) -> None:
-        several = [site.mirrors(name=f"mirrors{number}") for number in range(4)]
-
-        def push(numbered: tuple[int, Mirrors]) -> tuple[PushState, str]:
-            number, mirrors = numbered
-            mirrors.fetch("myapp")
-            sha = mirrors.commit("myapp", root, new_commit(f"by {number}", {"a": b"%d" % number}))
-            return mirrors.push("myapp", root, sha).state, sha
-
-        with ThreadPoolExecutor(4) as pool:
-            results = list(pool.map(push, enumerate(several)))
-        assert sorted(state for state, _ in results) == [PushState.ACCEPTED, *[PushState.MOVED] * 3]
-        assert [(PushState.ACCEPTED, site.host.heads(["myapp"])["myapp"])] == [
-            result for result in results if result[0] is PushState.ACCEPTED
-        ]
-
-    def test_a_hook_that_refuses_is_told_in_its_own_words(self, site: Site, mirrors: Mirrors, root: str) -> None:
-        site.install_hook("myapp", "pre-receive", "printf 'not on a Friday\\n403 Forbidden\\n' >&2; exit 1")
-        sha = mirrors.commit("myapp", root, new_commit("x", {"a": b"1"}))
-        result = mirrors.push("myapp", root, sha)
-        assert (result.state, result.message) == (PushState.REFUSED, "not on a Friday\n403 Forbidden")
-        assert mirrors.head("myapp") == root
-
-    def test_an_update_hook_counts_as_one(self, site: Site, mirrors: Mirrors, root: str) -> None:
-        site.install_hook("myapp", "update", "echo no >&2; exit 1")
-        sha = mirrors.commit("myapp", root, new_commit("x", {"a": b"1"}))
-        result = mirrors.push("myapp", root, sha)
-        assert result.state is PushState.REFUSED
-        assert result.message.startswith("no\n")
-
-    def test_a_push_to_a_repository_that_is_gone_is_denied(self, site: Site, mirrors: Mirrors, root: str) -> None:
-        sha = mirrors.commit("myapp", root, new_commit("x", {"a": b"1"}))
-        site.host.archive("myapp")
-        result = mirrors.push("myapp", root, sha)
-        assert result.state is PushState.DENIED
-        assert isinstance(result.problem, NotFound)
-        assert list(site.host.projects()) == []
-
-    @pytest.mark.parametrize("site", ["local"], indirect=True)
-    def test_a_push_without_an_answer_in_time_is_ambiguous_and_does_not_land_later(
-        self, site: Site, mirrors: Mirrors, root: str
-    ) -> None:
-        started = site.folder / "started"
-        site.install_hook("myapp", "pre-receive", f"touch '{started}'; trap '' TERM; sleep 600")
-        sha = mirrors.commit("myapp", root, new_commit("x", {"a": b"1"}))
-        result = site.mirrors(timeout_seconds=2).push("myapp", root, sha)
-        assert result.state is PushState.AMBIGUOUS
-        assert started.exists()
-        wait_until(lambda: not _in(site.path("myapp")), "nothing works on the repository any more")
-        assert site.host.heads(["myapp"]) == {"myapp": root}
-        (site.path("myapp") / "hooks" / "pre-receive").unlink()
-        assert mirrors.push("myapp", root, sha).state is PushState.ACCEPTED
-
-    @pytest.mark.parametrize("site", ["local"], indirect=True)
-    def test_a_push_whose_answer_is_lost_is_ambiguous_and_looking_tells(
-        self, site: Site, mirrors: Mirrors, root: str
-    ) -> None:
-        # The ref has moved when post-update runs; then the connection breaks.
-        site.install_hook("myapp", "post-update", "kill -9 $PPID")
-        sha = mirrors.commit("myapp", root, new_commit("x", {"a": b"1"}))
-        assert mirrors.push("myapp", root, sha).state is PushState.AMBIGUOUS
-        assert mirrors.head("myapp") == root
-        assert mirrors.fetch("myapp") == sha
-
-    def test_pushing_again_what_landed_is_accepted(self, mirrors: Mirrors, root: str) -> None:
-        assert mirrors.push("myapp", "", root).state is PushState.ACCEPTED
-
-    @pytest.mark.parametrize("site", ["local"], indirect=True)
-    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a push with its process")
-    def test_the_push_of_a_killed_process_does_not_land_later(self, site: Site, mirrors: Mirrors, root: str) -> None:
-        site.install_hook("myapp", "pre-receive", "sleep 600")
-        sha = mirrors.commit("myapp", root, new_commit("x", {"a": b"1"}))
-        program = (
-            "import sys; from pathlib import Path; from tests.support.git import Site\n"
-            "Site.make(Path(sys.argv[1])).mirrors().push('myapp', sys.argv[2], sys.argv[3])"
+    def request(self, sha: str, minute: int, *, is_open: bool = True, fork: bool = False, number: int = 7) -> Accepted:
+        """A delivery about a request."""
+        return accept(
+            self.lab.ports, "shop", "github", a_request(sha, minute, is_open=is_open, fork=fork, number=number)
         )
-        pushing = subprocess.Popen([sys.executable, "-c", program, str(site.folder), root, sha])
-        wait_until(lambda: "sleep" in _in(site.path("myapp")), "the hook runs")
-        pushing.send_signal(signal.SIGKILL)
-        pushing.wait()
-        wait_until(lambda: "git-receive-pack" not in _in(site.path("myapp")), "git has gone")
-        assert site.host.heads(["myapp"]) == {"myapp": root}
+
+    def carry(self) -> None:
+        """Carry everything out until nothing is left to do."""
+        with self.lab.observer():
+            self.lab.wait("all jobs to end", lambda: self._worked() or None)
+
+    def _worked(self) -> bool:
+        for lane in ("shop", *(f"shop/build/{name}" for name in SERVICES)):
+            self.lab.work(lane)
+        return not self.lab.ports.ledger.unfinished(["shop"]).get("shop")
+
+    def tag(self, environment: str, service: str = "api") -> str | None:
+        """What runs in an environment."""
+        head = self.lab.ports.repositories.fetch("shop") or ""
+        there = repository.read_environment(self.lab.ports.repositories.snapshot("shop", head), environment)
+        found = there.service(service)
+        return found.image.tag if found and found.image else None
+
+    def environments(self) -> set[str]:
+        """Those that stand in Git."""
+        head = self.lab.ports.repositories.fetch("shop") or ""
+        return set(repository.environment_names(self.lab.ports.repositories.snapshot("shop", head)))
+
+    def set(self, key: str, value: object) -> None:
+        """Change a setting of the project."""
+        self.lab.carry(UpdateProject("shop", (ValueSetting(key, value),)))
 
 
-def _in(repository: Path) -> str:
-    """Command lines of the processes that work in a repository."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if (process / "cwd").readlink() == repository:
-                found.append((process / "cmdline").read_text().replace("\0", " "))
-    return "\n".join(found)
+def a_request(sha: str, minute: int, *, is_open: bool, fork: bool = False, number: int = 7) -> PullRequest:
+    return PullRequest(
+        delivery_id=f"r{next(numbers)}",
+        repository_urls=(URL,),
+        number=number,
+        is_open=is_open,
+        updated_at=NOON + timedelta(minutes=minute),
+        head_sha=sha,
+        head_ref="feature",
+        from_fork=fork,
+        title="A feature",
+        url=f"https://git.example.org/shop/pulls/{number}",
+        author=AUTHOR,
+    )
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    with valkey_server() as server:
+        yield server
+
+
+@pytest.fixture
+def shop(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Shop]:
+    sources, builder = FakeSources(), FakeBuilder()
+    with closing(make_lab(tmp_path, valkey.url)) as lab:
+        lab.flush()
+        lab.ports = replace(
+            lab.ports, sources=sources, builder=builder, registry=FakeRegistry(REGISTRY, builder.pushed)
+        )
+        made = Shop(lab, sources)
+        lab.admit(CreateProject("shop", ("development", "staging")))
+        for name in SERVICES:
+            lab.admit(AddService("shop", name, f"{REGISTRY}/shop/{name}", source=Source(URL, context_path=name)))
+        lab.admit(UpdateProject("shop", (ValueSetting("branches.main", ["development"]),)))
+        lab.admit(UpdateProject("shop", (ValueSetting("previews.enabled", True),)))
+        made.carry()
+        yield made
+
+
+def states(lab: Lab, accepted: Accepted) -> list[JobState]:
+    return [lab.job(job.id).state for job in accepted.jobs]
+
+
+def kinds(jobs: tuple[JobRecord, ...]) -> list[JobKind]:
+    return [job.kind for job in jobs]
+
+
+def test_a_push_builds_and_deploys_what_follows_the_branch(shop: Shop) -> None:
+    sha = shop.commit("1")
+    accepted = shop.push(sha)
+    assert kinds(accepted.jobs) == [JobKind.BUILD, JobKind.BUILD]
+    assert (accepted.jobs[0].actor.name, accepted.jobs[0].actor.kind) == ("Bo", ActorKind.AUTOMATION)
+    shop.carry()
+    assert {shop.tag("development", name) for name in SERVICES} == {sha[:7]}
+    assert shop.tag("staging") is None
+
+
+def test_the_same_delivery_leads_to_the_same_jobs(shop: Shop) -> None:
+    sha = shop.commit("1")
+    first, again = shop.push(sha, delivery="one"), shop.push(sha, delivery="one")
+    shop.carry()
+    afterwards = shop.push(sha, delivery="one")
+    assert [job.id for job in first.jobs] == [job.id for job in again.jobs] == [job.id for job in afterwards.jobs]
+
+
+def test_a_service_whose_files_did_not_change_is_not_deployed_again(shop: Shop) -> None:
+    first = shop.commit("1")
+    shop.push(first)
+    shop.carry()
+    second = shop.commit("2")
+    accepted = shop.push(second)
+    shop.carry()
+    assert (shop.tag("development", "api"), shop.tag("development", "web")) == (second[:7], first[:7])
+    assert [shop.lab.job(job.id).no_change for job in accepted.jobs] == [False, True]
+
+
+def test_pushes_in_any_order_end_at_the_newest(shop: Shop) -> None:
+    shas = [shop.commit(str(number)) for number in range(5)]
+    shuffled = random.Random(7).sample(shas * 2, 10)  # noqa: S311 - a shuffle, not a secret
+    for sha in shuffled:
+        shop.push(sha)
+    shop.carry()
+    assert shop.tag("development") == shas[-1][:7]
+
+
+def test_what_leads_to_nothing_says_why(shop: Shop) -> None:
+    sha = shop.commit("1")
+    ports = shop.lab.ports
+    other = Push("x1", ("https://git.example.org/other",), "main", sha, AUTHOR)
+    deleted = Push("x2", (URL,), "main", None, AUTHOR)
+    ignored = [
+        shop.push(sha, "elsewhere").ignored,
+        accept(ports, "shop", "github", other).ignored,
+        accept(ports, "shop", "github", deleted).ignored,
+        accept(ports, "shop", "github", Ping("x3")).ignored,
+        accept(ports, "ghost", "github", other).ignored,
+    ]
+    assert all(ignored)
+    assert len(set(ignored)) == 5
+
+
+def test_a_push_that_cannot_be_built_now_is_to_be_sent_again(shop: Shop) -> None:
+    sha = shop.commit("1")
+    shop.lab.ports = replace(shop.lab.ports, registry=None)
+    with pytest.raises(Refused) as refusal:
+        shop.push(sha)
+    assert isinstance(refusal.value.problem, Unavailable)
+
+
+def test_a_request_gets_an_environment_with_its_image_and_loses_it_when_closed(shop: Shop) -> None:
+    shop.push(shop.commit("1"))
+    shop.carry()
+    sha = shop.commit("2", "feature")
+    opened = shop.request(sha, 0)
+    assert kinds(opened.jobs) == [JobKind.ENVIRONMENT_CREATE, JobKind.BUILD, JobKind.BUILD]
+    shop.carry()
+    assert shop.tag("pr-7") == sha[:7]
+    newer = shop.commit("3", "feature")
+    assert kinds(shop.request(newer, 1).jobs) == [JobKind.BUILD, JobKind.BUILD]
+    shop.carry()
+    assert shop.tag("pr-7") == newer[:7]
+    assert kinds(shop.request(newer, 2, is_open=False).jobs) == [JobKind.ENVIRONMENT_DELETE]
+    shop.carry()
+    assert shop.environments() == {"development", "staging"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_deliveries_in_any_order_end_in_the_requests_last_state(shop: Shop, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a shuffle, not a secret
+    sha = shop.commit("2", "feature")
+    closed_last = seed % 2 == 0
+    story = [(0, True), (1, True), (2, False), (3, True), (4, not closed_last)]
+    for minute, is_open in chance.sample(story * 2, 10):
+        shop.request(sha, minute, is_open=is_open)
+        if chance.random() < 0.5:
+            shop.carry()
+    shop.carry()
+    assert ("pr-7" in shop.environments()) is not closed_last
+
+
+def test_closed_before_opened_makes_nothing(shop: Shop) -> None:
+    sha = shop.commit("2", "feature")
+    assert shop.request(sha, 5, is_open=False).ignored
+    late = shop.request(sha, 0)
+    assert (late.jobs, bool(late.ignored)) == ((), True)
+
+
+def test_closing_ends_the_builds_of_the_request(shop: Shop) -> None:
+    sha = shop.commit("2", "feature")
+    opened = shop.request(sha, 0)
+    shop.request(sha, 1, is_open=False)
+    shop.carry()
+    assert states(shop.lab, opened)[1:] == [JobState.CANCELED, JobState.CANCELED]
+    assert "pr-7" not in shop.environments()
+
+
+def test_the_limit_stops_new_previews_and_never_updates(shop: Shop) -> None:
+    shop.set("previews.limit", 1)
+    sha = shop.commit("2", "feature")
+    assert shop.request(sha, 0, number=7).jobs
+    assert "previews.limit" in (shop.request(sha, 0, number=8).ignored or "")
+    shop.carry()
+    assert "previews.limit" in (shop.request(sha, 1, number=8).ignored or "")
+    assert kinds(shop.request(sha, 1, number=7).jobs) == [JobKind.BUILD, JobKind.BUILD]
+
+
+def test_forks_are_refused_unless_they_are_allowed(shop: Shop) -> None:
+    sha = shop.commit("2", "feature")
+    assert "previews.forks" in (shop.request(sha, 0, fork=True).ignored or "")
+    shop.set("previews.forks", value=True)
+    assert shop.request(sha, 1, fork=True).jobs
+
+
+def test_an_environment_that_is_no_preview_is_never_touched(shop: Shop) -> None:
+    shop.set("previews.enabled", value=False)
+    assert "previews.enabled" in (shop.request(shop.commit("2", "feature"), 0).ignored or "")
+    shop.set("previews.enabled", value=True)
+    assert shop.request("0" * 40, 1, is_open=False, number=9).ignored
