@@ -127,6 +127,8 @@ class Settings(BaseSettings):
     """Builds that one `lucity builder` carries out beside each other."""
     source_timeout_seconds: float = Field(default=300, gt=0)
     """A clone of a source repository that takes longer is ended, and its build fails."""
+    source_poll_seconds: float = Field(default=60, gt=0)
+    """How often followed branches are looked at, for pushes that no webhook told of."""
     build_timeout_seconds: float = Field(default=1800, gt=0)
     """A build that takes longer is ended and fails."""
 

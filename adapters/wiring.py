@@ -13,6 +13,7 @@ from adapters.charts import carried_charts
 from adapters.claims import RedisClaims
 from adapters.events import RedisEvents
 from adapters.failpoints import Failpoints
+from adapters.followed import RedisFollowed
 from adapters.helm import HelmRenderer
 from adapters.history import SqliteHistory
 from adapters.leases import RedisLeases
@@ -29,6 +30,7 @@ from adapters.ports import (
     Cluster,
     Delivery,
     Events,
+    Followed,
     GitHost,
     History,
     Leases,
@@ -78,6 +80,7 @@ class Ports:
     events: Events
     statuses: Statuses
     requests: Requests
+    followed: Followed
     leases: Leases
     delivery: Delivery
     trees: ResourceTrees
@@ -181,6 +184,7 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
         events=RedisEvents(redis, settings),
         statuses=RedisStatuses(redis, settings),
         requests=RedisRequests(redis, settings),
+        followed=RedisFollowed(redis),
         leases=leases,
         delivery=delivery,
         trees=trees,

@@ -16,11 +16,13 @@ from adapters.ports import MissingCommit, Unreachable
 from adapters.records import JobRecord, NewCommit
 from adapters.wiring import Ports
 from gitops import gates, messages
-from gitops.changes import Draft
+from gitops.changes import Draft, JobKind
+from gitops.operations.deployments import Deploy, untold
 from gitops.problems import JobFailure, Problem, Refused
 from gitops.tree import Files
 from jobs import namespaces
 from jobs.contexts import context_at
+from jobs.digests import Digests
 from jobs.plans import check_plan
 from jobs.preconditions import check_expected_head
 from jobs.rendering import check_renders, concerned
@@ -32,12 +34,13 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Made:
-    """One change as a commit; `environments` are those that it concerns."""
+    """One change as a commit; `environments` are those that it concerns, `warnings` what could not be found out."""
 
     job: JobRecord
     sha: str
     subject: str
     environments: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ class Batch:
 
     head: str
     made: tuple[Made, ...] = ()
-    no_change: tuple[tuple[JobRecord, str], ...] = ()
-    """With the subject that the commit would have had."""
+    no_change: tuple[tuple[JobRecord, Draft], ...] = ()
+    """With what they would have come to."""
     failed: tuple[tuple[JobRecord, Problem], ...] = ()
     written: frozenset[str] = field(default=frozenset())
 
@@ -61,10 +64,14 @@ class Batch:
         return self.made[-1].sha if self.made else self.head
 
 
-def build(ports: Ports, jobs: Sequence[JobRecord], head: str) -> Batch:
+def build(ports: Ports, jobs: Sequence[JobRecord], head: str, digests: Digests) -> Batch:
     """Every job judged and committed on `head` ('' for a repository without a commit). Moves no ref anywhere."""
+    if ports.registry is not None and head:
+        changes = [load_change(job.change) for job in jobs if job.kind is JobKind.DEPLOY]
+        tree = ports.repositories.snapshot(jobs[0].project, head)
+        digests.gather(untold([change for change in changes if isinstance(change, Deploy)], tree))
     with ThreadPoolExecutor(1, thread_name_prefix="render") as renders:
-        return _Building(ports, jobs, renders, Batch(head)).run()
+        return _Building(ports, jobs, renders, digests, Batch(head)).run()
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,7 @@ class _Building:
     ports: Ports
     jobs: Sequence[JobRecord]
     renders: ThreadPoolExecutor
+    digests: Digests
     batch: Batch
     position: int = 0
     unchecked: deque[_Unchecked] = field(default_factory=deque)
@@ -105,7 +113,7 @@ class _Building:
     def _make_next(self) -> None:
         job, before = self.jobs[self.position], self.batch
         try:
-            self.batch, check = _add(self.ports, before, job)
+            self.batch, check = _add(self.ports, before, job, self.digests)
         except Exception as error:  # noqa: BLE001 - a change that fails fails alone
             self.batch = before.with_failure(job, _problem_of(job, error))
         else:
@@ -126,23 +134,25 @@ class _Building:
             self.unchecked.clear()
 
 
-def _add(ports: Ports, batch: Batch, job: JobRecord) -> tuple[Batch, Callable[[], None] | None]:
+def _add(
+    ports: Ports, batch: Batch, job: JobRecord, digests: Digests
+) -> tuple[Batch, Callable[[], None] | None]:
     """The batch with one more job, and what is still to be checked of its commit. Raises Refused."""
     change = load_change(job.change)
     if job.expected_head:
         check_expected_head(ports, change, job.expected_head, batch.head, batch.written)
     before = ports.repositories.snapshot(job.project, batch.tip) if batch.tip else Files()
     check_plan(change, before)
-    context = context_at(ports, job.project, batch.tip, job.actor, job.reason, batch.head)
+    context = context_at(ports, job.project, batch.tip, job.actor, job.reason, batch.head, digests.find)
     draft = gates.passed(change.apply(before, context), context)
     writes = {path: data for path, data in draft.writes.items() if before.read(path) != data}
     if not writes:
-        return replace(batch, no_change=(*batch.no_change, (job, draft.subject))), None
+        return replace(batch, no_change=(*batch.no_change, (job, draft))), None
     namespaces.check_free(ports, job.project, before, writes)
     new = NewCommit(_message(job, draft), job.actor.name, job.actor.email, context.now, writes)
     sha = ports.repositories.commit(job.project, batch.tip, new)
     after = ports.repositories.snapshot(job.project, sha)
-    made = Made(job, sha, draft.subject, concerned(writes, after))
+    made = Made(job, sha, draft.subject, concerned(writes, after), draft.warnings)
     grown = replace(batch, made=(*batch.made, made), written=batch.written | writes.keys())
     return grown, partial(check_renders, ports, job.project, before, after, writes)
 

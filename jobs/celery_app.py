@@ -23,9 +23,9 @@ from adapters.logging import configure_logging
 from adapters.ports import Leases, Unreachable
 from adapters.settings import Settings
 from adapters.wiring import Ports, build
-from jobs.builders import tend_until
 from jobs.engine import carry_out
 from jobs.sweeps import sweep_until
+from jobs.tending import tend_until
 
 _log = structlog.get_logger()
 TASK = "lucity.carry_out"

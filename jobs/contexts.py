@@ -1,20 +1,33 @@
 """What a change may use besides the tree it is carried out on, gathered from the ports."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from adapters.wiring import Ports
-from gitops.changes import Actor, Context
-from gitops.commits import CommitFilter
+from gitops.changes import Actor, Context, FoundTag
+from gitops.commits import CommitFilter, Image
 from gitops.tree import Tree
 
 _MOST_LATER: Final = 200
 """Commits that changed one file since another commit, as far as anybody wants to know."""
 
 
-def context_at(ports: Ports, project: str, tip: str, actor: Actor, reason: str | None, head: str) -> Context:
-    """The context of a change on `tip`; older trees are those of the history of `head` ('' for none yet)."""
+def context_at(
+    ports: Ports,
+    project: str,
+    tip: str,
+    actor: Actor,
+    reason: str | None,
+    head: str,
+    find_tag: Callable[[Image], FoundTag] | None = None,
+) -> Context:
+    """The context of a change on `tip`; older trees are those of the history of `head` ('' for none yet). Without
+    `find_tag` tags that a registry could be asked about stand for what they stood for.
+    """
+
+    def presumed(image: Image) -> FoundTag:
+        return FoundTag(image.digest if ports.registry and ports.registry.holds(image.repository) else None)
 
     def at(sha: str) -> Tree | None:
         if not head or sha not in ports.history.find(project, head, [sha]):
@@ -28,4 +41,4 @@ def context_at(ports: Ports, project: str, tip: str, actor: Actor, reason: str |
         found, _ = ports.history.commits(project, head, CommitFilter(path=path), _MOST_LATER, None)
         return [record.git.sha for record in reversed(found) if record.number > start.number]
 
-    return Context(datetime.now(UTC), tip, actor, ports.charts, reason, at, since)
+    return Context(datetime.now(UTC), tip, actor, ports.charts, reason, at, since, find_tag or presumed)

@@ -15,7 +15,7 @@ from adapters.wiring import Ports
 from gitops import layout, names, repository
 from gitops.changes import JobKind
 from gitops.problems import Refused
-from jobs import namespaces
+from jobs import namespaces, project_secrets
 from jobs.outcomes import APPLICATION, NAMESPACE
 from jobs.waiting import Block, moved_on, stuck, succeeded
 
@@ -68,6 +68,7 @@ def settle_archived(ports: Ports, waiting: Iterable[JobRecord]) -> None:
     """End deletions of projects whose repository is gone already: a kill came between archiving and recording."""
     for job in waiting:
         if job.kind is JobKind.PROJECT_DELETE:
+            project_secrets.forget(ports.secrets, job.project)
             ports.repositories.forget(job.project)
             ports.statuses.forget(job.project)
             ports.ledger.settle([succeeded(job, _agreed(ports))])

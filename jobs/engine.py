@@ -18,6 +18,7 @@ from gitops.changes import JobKind
 from gitops.problems import JobFailure, NotFound, Problem, Refused
 from jobs import builds, heads, outcomes, syncs
 from jobs.batch import Batch, build
+from jobs.digests import Digests
 from jobs.heartbeats import beating
 from jobs.looking import landed, look
 
@@ -56,7 +57,7 @@ def _work(ports: Ports, claim: Claim) -> bool:
             return look(ports, claim, claim.jobs)
         if claim.jobs[0].kind is JobKind.SYNC:
             return syncs.carry_out(ports, claim)
-        return _land(ports, claim, claim.jobs)
+        return _land(ports, claim, claim.jobs, Digests(ports.registry))
     except Unreachable as outage:
         if outage.component == "redis":
             raise
@@ -73,14 +74,14 @@ def _undecided(ports: Ports, claim: Claim) -> list[JobRecord]:
     return [job for job in now.values() if job.state is JobState.RUNNING and job.sealed_at is None]
 
 
-def _land(ports: Ports, claim: Claim, jobs: Sequence[JobRecord]) -> bool:
+def _land(ports: Ports, claim: Claim, jobs: Sequence[JobRecord], digests: Digests) -> bool:
     """Bring these jobs to an outcome by as few pushes as the host allows."""
     try:
         head = _start(ports, claim.project, jobs)
     except Refused as refusal:
         ports.claims.record(claim, [outcomes.failed(job, refusal.problem) for job in jobs])
         return True
-    landing = _Landing(ports, claim, jobs, head)
+    landing = _Landing(ports, claim, jobs, digests, head)
     try:
         landing.drop_landed([job for job in jobs if job.attempts > 1], None)
         for attempt in range(ports.settings.push_tries):
@@ -123,13 +124,14 @@ class _Landing:
     ports: Ports
     claim: Claim
     jobs: Sequence[JobRecord]
+    digests: Digests
     head: str
 
     def step(self, attempt: int) -> bool | None:
         """Build and push once. None: not there yet; else whether all came to something."""
         if not self.jobs:
             return True
-        batch = build(self.ports, self.jobs, self.head)
+        batch = build(self.ports, self.jobs, self.head, self.digests)
         if not batch.made:
             return self._confirm(batch)
         self.ports.failpoints.reach("before_seal")
@@ -194,8 +196,8 @@ class _Landing:
     def _halve(self, batch: Batch) -> bool:
         """A hook refused the whole push: find the offender by halving, so that only it fails."""
         middle = batch.made[len(batch.made) // 2].job.number
-        first = _land(self.ports, self.claim, [job for job in self.jobs if job.number < middle])
-        second = _land(self.ports, self.claim, [job for job in self.jobs if job.number >= middle])
+        first = _land(self.ports, self.claim, [job for job in self.jobs if job.number < middle], self.digests)
+        second = _land(self.ports, self.claim, [job for job in self.jobs if job.number >= middle], self.digests)
         return first and second
 
     def _seal(self, batch: Batch) -> bool:

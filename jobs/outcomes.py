@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from adapters.ports import Unreachable
 from adapters.records import JobRecord, JobState, Outcome, Step
 from adapters.wiring import Ports
-from gitops.changes import JobKind
+from gitops.changes import Draft, JobKind
 from gitops.problems import InvalidRepository, Problem, Unavailable
 from jobs.batch import Batch
 
@@ -19,15 +19,15 @@ CONVERGING = {JobKind.PROJECT_CREATE, JobKind.PROJECT_DELETE, JobKind.ENVIRONMEN
 def of(batch: Batch) -> list[Outcome]:
     """Every job of a batch whose head is confirmed, in the order of admission."""
     return [
-        *(landed(made.job, made.sha, made.subject, batch.tip) for made in batch.made),
-        *(_no_change(job, subject, batch.tip) for job, subject in batch.no_change),
+        *(landed(made.job, made.sha, made.subject, batch.tip, made.warnings) for made in batch.made),
+        *(_no_change(job, draft, batch.tip) for job, draft in batch.no_change),
         *(failed(job, problem, batch.tip) for job, problem in batch.failed),
     ]
 
 
-def landed(job: JobRecord, sha: str, subject: str, head: str) -> Outcome:
+def landed(job: JobRecord, sha: str, subject: str, head: str, warnings: Sequence[str] = ()) -> Outcome:
     """Its commit is on the host."""
-    steps = [_ended(job, COMMIT, JobState.SUCCEEDED, sha[:7])]
+    steps = [_ended(job, COMMIT, JobState.SUCCEEDED, "; ".join([sha[:7], *warnings]))]
     state = JobState.SUCCEEDED
     if job.kind in CONVERGING:
         state = JobState.WAITING
@@ -35,9 +35,10 @@ def landed(job: JobRecord, sha: str, subject: str, head: str) -> Outcome:
     return Outcome(job.id, state, subject, commit=sha, head=head, steps=tuple(steps))
 
 
-def _no_change(job: JobRecord, subject: str, head: str) -> Outcome:
-    step = _ended(job, COMMIT, JobState.SUCCEEDED, f"nothing to do: {head[:7]} already is as asked")
-    return Outcome(job.id, JobState.SUCCEEDED, subject, head=head, no_change=True, steps=(step,))
+def _no_change(job: JobRecord, draft: Draft, head: str) -> Outcome:
+    message = "; ".join([f"nothing to do: {head[:7]} already is as asked", *draft.warnings])
+    step = _ended(job, COMMIT, JobState.SUCCEEDED, message)
+    return Outcome(job.id, JobState.SUCCEEDED, draft.subject, head=head, no_change=True, steps=(step,))
 
 
 def failed(job: JobRecord, problem: Problem, head: str | None = None) -> Outcome:

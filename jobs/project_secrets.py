@@ -4,12 +4,63 @@ Kept as JSON with the moment of their last change; values never leave but for th
 """
 
 import json
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from adapters.ports import Secrets
+from adapters.wiring import Ports
+from gitops.operations.checks import Checks
+from gitops.problems import NotFound, Refused
+from jobs import heads
 
-NAMES: Final = ("webhook", "clone", "forge")
+WEBHOOK, CLONE, FORGE = "webhook", "clone", "forge"
+NAMES: Final = (WEBHOOK, CLONE, FORGE)
+MIN_WEBHOOK_LENGTH: Final = 16
+MAX_BYTES: Final = 16 * 1024
+
+
+@dataclass(frozen=True)
+class ProjectSecret:
+    """That there is one; its value is for nobody's eyes."""
+
+    name: str
+    updated_at: datetime
+
+
+def set_secret(ports: Ports, project: str, name: str, value: str) -> ProjectSecret:
+    """Keep a secret of a project, instead of the one that there was. Raises Refused: InvalidInput, NotFound; and
+    Unreachable.
+    """
+    checks = _checks(project, name)
+    checks.require(bool(value), "empty: remove a secret with deleteProjectSecret", "value")
+    checks.text(value, MAX_BYTES, "value")
+    if name != CLONE:
+        checks.require(value.isprintable() and value == value.strip(), "one line, without spaces around it", "value")
+    if name == WEBHOOK and value:
+        long = len(value) >= MIN_WEBHOOK_LENGTH
+        checks.require(long, f"at least {MIN_WEBHOOK_LENGTH} characters, as random as they can be", "value")
+    checks.finish()
+    _need_project(ports, project)
+    return ProjectSecret(name, write(ports.secrets, project, name, value))
+
+
+def delete_secret(ports: Ports, project: str, name: str) -> ProjectSecret:
+    """Remove a secret; the one that there was. Raises Refused: InvalidInput, NotFound; and Unreachable."""
+    _checks(project, name).finish()
+    _need_project(ports, project)
+    moment = updated_at(ports.secrets, project, name)
+    if moment is None:
+        raise Refused(NotFound(f"The project {project} has no secret {name}.", "secret", name))
+    ports.secrets.delete(_key(project, name))
+    return ProjectSecret(name, moment)
+
+
+def listed(secrets: Secrets, project: str) -> Collection[ProjectSecret]:
+    """All that are there. Raises Unreachable."""
+    found = [(name, updated_at(secrets, project, name)) for name in NAMES]
+    return [ProjectSecret(name, moment) for name, moment in found if moment]
 
 
 def read(secrets: Secrets, project: str, name: str) -> bytes | None:
@@ -39,3 +90,16 @@ def forget(secrets: Secrets, project: str) -> None:
 
 def _key(project: str, name: str) -> str:
     return f"projects.{project}.{name}"
+
+
+def _checks(project: str, name: str) -> Checks:
+    checks = Checks()
+    checks.project(project)
+    checks.require(name in NAMES, f"no secret of a project: there are {', '.join(NAMES)}", "name")
+    return checks
+
+
+def _need_project(ports: Ports, project: str) -> None:
+    if heads.current(ports, project).sha is None:
+        message = f"There is no project {project}: create it first, or check the name."
+        raise Refused(NotFound(message, "project", project))

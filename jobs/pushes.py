@@ -30,10 +30,12 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Asking:
-    """Who asks for jobs, why, and the key that theirs follow from: the same asking again leads to the same jobs."""
+    """Who asks for jobs, why, and the key that theirs follow from: the same asking again leads to the same jobs, but
+    without a key to new ones.
+    """
 
     actor: Actor
-    key: str
+    key: str | None
     reason: str
 
 
@@ -66,7 +68,10 @@ def _accept_push(ports: Ports, project: str, forge: str, push: Push) -> Accepted
         return Accepted(ignored="no service is built from this repository")
     changes = [Build(project, name, push.after, places, branch=push.branch) for name in services]
     asking = Asking(actor_of(forge, push.author), f"{forge}:{push.delivery_id}", f"push to {push.branch}")
-    return admit_all(ports, asking, changes)
+    accepted = admit_all(ports, asking, changes)
+    for job in accepted.jobs:
+        ports.followed.note(project, job.services[0], push.branch, push.after)
+    return accepted
 
 
 def read(ports: Ports, project: str) -> repository.Repository | None:
@@ -95,9 +100,8 @@ def admit_all(ports: Ports, asking: Asking, changes: Iterable[Change]) -> Accept
     """Admit changes under keys that follow from one. What is refused for good is told and passed over."""
     jobs, refusals = list[JobRecord](), list[str]()
     for change in changes:
-        named = f"{type(change).__name__}:{','.join(change.services or change.environments)}"
         try:
-            jobs.append(_admit(ports, asking, f"{asking.key}:{change.project}:{named}", change))
+            jobs.append(_admit(ports, asking, change))
         except Refused as refusal:
             if isinstance(refusal.problem, Unavailable | RateLimited):
                 raise
@@ -105,7 +109,9 @@ def admit_all(ports: Ports, asking: Asking, changes: Iterable[Change]) -> Accept
     return Accepted(tuple(jobs), "; ".join(dict.fromkeys(refusals)) or None)
 
 
-def _admit(ports: Ports, asking: Asking, key: str, change: Change) -> JobRecord:
+def _admit(ports: Ports, asking: Asking, change: Change) -> JobRecord:
+    named = f"{type(change).__name__}:{','.join(change.services or change.environments)}"
+    key = None if asking.key is None else f"{asking.key}:{change.project}:{named}"
     return admit(
         ports,
         asking.actor,

@@ -5,7 +5,8 @@ local gone = {}
 for position = 3, #ARGV - 5 do gone[arg(position)] = true end
 
 if all then
-  redis.call('DEL', status, rollouts, rollouts .. ':written', 'lucity:requests:' .. project)
+  redis.call('DEL', status, rollouts, rollouts .. ':written', 'lucity:requests:' .. project,
+    'lucity:followed:' .. project)
   redis.call('HDEL', 'lucity:heads', project)
 else
   for environment in pairs(gone) do redis.call('HDEL', status, environment) end

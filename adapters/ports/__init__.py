@@ -7,7 +7,7 @@ from adapters.ports.cluster import Cluster, Delivery, Renderer, ResourceTrees, S
 from adapters.ports.failures import MissingCommit, Outpaced, StaleClaim, Stopped, Unreachable
 from adapters.ports.git import GitHost, History, Repositories, Snapshot
 from adapters.ports.logs import PodLine, PodLogs
-from adapters.ports.work import Bell, Claims, Events, Leases, Ledger, Requests, Statuses
+from adapters.ports.work import Bell, Claims, Events, Followed, Leases, Ledger, Requests, Statuses
 
 __all__ = [
     "Bell",
@@ -18,6 +18,7 @@ __all__ = [
     "Cluster",
     "Delivery",
     "Events",
+    "Followed",
     "GitHost",
     "History",
     "Leases",

@@ -164,6 +164,18 @@ class Requests(Protocol):
         ...
 
 
+class Followed(Protocol):
+    """Which heads of followed branches were taken up. Raises Unreachable('redis')."""
+
+    def heads(self, project: str) -> Mapping[tuple[str, str], str]:
+        """(service, branch) → the full SHA that was last taken up."""
+        ...
+
+    def note(self, project: str, service: str, branch: str, sha: str) -> None:
+        """Say that this head is taken up."""
+        ...
+
+
 class Leases(Protocol):
     """Who leads: one holder per name until it expires, by Redis' clock."""
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from adapters.forges.deliveries import Author, Ping, PullRequest, Push
-from adapters.records import JobRecord, JobState
+from adapters.records import JobFilter, JobRecord, JobState
 from gitops import repository
 from gitops.changes import ActorKind, JobKind
 from gitops.operations import AddService, CreateProject, UpdateProject, ValueSetting
 from gitops.problems import Refused, Unavailable
 from gitops.services import Source
 from jobs.pushes import Accepted, accept
+from jobs.source_polls import poll
 from tests.fakes import FakeBuilder, FakeRegistry, FakeSources
 from tests.support.lab import Lab, make_lab
 from tests.support.valkey import ValkeyServer, valkey_server
@@ -52,6 +53,11 @@ class Shop:
         return accept(
             self.lab.ports, "shop", "github", a_request(sha, minute, is_open=is_open, fork=fork, number=number)
         )
+
+    def poll(self) -> None:
+        """One round of looking at followed branches, as when it is time for it."""
+        self.lab.ports.leases.drop("source-polls")
+        poll(self.lab.ports)
 
     def carry(self) -> None:
         """Carry everything out until nothing is left to do."""
@@ -115,7 +121,7 @@ def shop(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Shop]:
         for name in SERVICES:
             lab.admit(AddService("shop", name, f"{REGISTRY}/shop/{name}", source=Source(URL, context_path=name)))
         lab.admit(UpdateProject("shop", (ValueSetting("branches.main", ["development"]),)))
-        lab.admit(UpdateProject("shop", (ValueSetting("previews.enabled", True),)))
+        lab.admit(UpdateProject("shop", (ValueSetting("previews.enabled", value=True),)))
         made.carry()
         yield made
 
@@ -164,6 +170,37 @@ def test_pushes_in_any_order_end_at_the_newest(shop: Shop) -> None:
         shop.push(sha)
     shop.carry()
     assert shop.tag("development") == shas[-1][:7]
+
+
+def test_a_push_that_nobody_told_of_is_found_by_looking(shop: Shop) -> None:
+    sha = shop.commit("1")
+    shop.poll()
+    shop.carry()
+    assert shop.tag("development") == sha[:7]
+    newer = shop.commit("2")
+    shop.poll()
+    shop.poll()
+    shop.carry()
+    assert shop.tag("development") == newer[:7]
+    builds = shop.lab.ports.ledger.page(JobFilter(kinds=(JobKind.BUILD,), project="shop"), 100, None).jobs
+    assert len(builds) == 4  # two pushes, two services
+
+
+def test_a_branch_that_went_back_is_found_by_looking_each_time(shop: Shop) -> None:
+    shas = [shop.commit("1"), shop.commit("2")]
+    for sha in (*shas, *shas):
+        shop.sources.repositories[URL].refs["main"] = sha
+        shop.poll()
+        shop.carry()
+        assert shop.tag("development") == sha[:7]
+
+
+def test_a_source_that_does_not_answer_keeps_no_other_from_being_looked_at(shop: Shop) -> None:
+    shop.lab.carry(AddService("shop", "lost", f"{REGISTRY}/shop/lost", source=Source("https://gone.example.org/x")))
+    sha = shop.commit("1")
+    shop.poll()
+    shop.carry()
+    assert shop.tag("development") == sha[:7]
 
 
 def test_what_leads_to_nothing_says_why(shop: Shop) -> None:
