@@ -72,11 +72,12 @@ def select_commits(
     # CROSS JOIN: SQLite must not lead with another table. Without a leading one, a join costs five times the search.
     number = "c.number" if leading is every else f"s.{leading.number}"
     tables = "commits c" if leading is every else f"{leading.table} s CROSS JOIN commits c ON c.number = {number}"
+    order = number if leading.ordered else f"+{number}"  # or SQLite would go through all commits for their order
     query = " ".join(  # every value is bound; the names are ours
         (
             f"SELECT {number} FROM {tables}",  # noqa: S608
-            f"WHERE {' AND '.join((leading.condition.format('s'), f'{number} <= ?', *checks))}",
-            f"ORDER BY {number} DESC LIMIT ?",
+            f"WHERE {' AND '.join((leading.condition.format('s'), f'{order} <= ?', *checks))}",
+            f"ORDER BY {order} DESC LIMIT ?",
         )
     )
     rows = connection.execute(query, (*leading.values, newest, *values, first + 1)).fetchall()
@@ -211,7 +212,7 @@ def _one_of(column: str, values: Sequence[object]) -> _Source:
 def _counted(connection: sqlite3.Connection, source: _Source) -> _Source:
     """The source with its size up to a bound, so that the smallest can lead."""
     query = (
-        f"SELECT count(*) FROM (SELECT 1 FROM {source.table} s WHERE {source.condition.format('s')} LIMIT {_COUNTED})"  # noqa: S608, E501
+        f"SELECT count(*) FROM (SELECT 1 FROM {source.table} s WHERE {source.condition.format('s')} LIMIT {_COUNTED})"  # noqa: S608
     )
     return replace(source, size=connection.execute(query, source.values).fetchone()[0])
 
