@@ -24,6 +24,8 @@ class TokenRecord:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    clones: str | None = None
+    """The only project that it opens, for cloning; see gitops.changes.Actor."""
 
 
 def parse(text: bytes) -> dict[str, TokenRecord]:
@@ -51,13 +53,15 @@ def _record(key: str, fields: Mapping[str, str]) -> TokenRecord:
         datetime.fromisoformat(fields["createdAt"]),
         _time(fields.get("expiresAt")),
         _time(fields.get("revokedAt")),
+        clones=fields.get("clones"),
     )
 
 
 def _fields(record: TokenRecord) -> dict[str, str]:
     times = {"createdAt": record.created_at, "expiresAt": record.expires_at, "revokedAt": record.revoked_at}
     written = {name: time.isoformat() for name, time in times.items() if time is not None}
-    return {"name": record.name, "email": record.email, "kind": record.kind.value, **written}
+    scope = {"clones": record.clones} if record.clones is not None else {}
+    return {"name": record.name, "email": record.email, "kind": record.kind.value, **scope, **written}
 
 
 def _time(text: str | None) -> datetime | None:

@@ -107,9 +107,17 @@ class Tokens:
         self._revoked: frozenset[str] = frozenset()
 
     def issue(
-        self, actor: Actor | None, name: str, email: str, kind: ActorKind, expires_in_seconds: int | None = None
+        self,
+        actor: Actor | None,
+        name: str,
+        email: str,
+        kind: ActorKind,
+        expires_in_seconds: int | None = None,
+        *,
+        clones: str | None = None,
     ) -> tuple[TokenRecord, str]:
         """Make a token and put it on the list, committed by `actor` (None: by the token's own person, the first one).
+        `clones`: the only project that it opens, for cloning.
 
         Answers the record and the secret, which is not kept. Raises Refused(InvalidInput) and Unreachable('git').
         """
@@ -119,7 +127,8 @@ class Tokens:
             raise Refused(InvalidInput(text, (FieldError(("expiresInSeconds",), text),)))
         now = self._clock().replace(microsecond=0)
         expires = None if expires_in_seconds is None else now + timedelta(seconds=expires_in_seconds)
-        record = TokenRecord(f"tok_{secrets.token_hex(10)}", identity.name, identity.email, kind, now, expires)
+        token_id = f"tok_{secrets.token_hex(10)}"
+        record = TokenRecord(token_id, identity.name, identity.email, kind, now, expires, clones=clones)
 
         def add(listed: dict[str, TokenRecord]) -> str | None:
             if record.id in listed:
@@ -134,7 +143,8 @@ class Tokens:
         """Make an unlisted token for an actor who has proved who it is; revoking the actor's token ends it too."""
         now = self._clock().replace(microsecond=0)
         expires = now + timedelta(seconds=seconds)
-        return self._sign(TokenRecord(actor.id, actor.name, actor.email, actor.kind, now, expires))
+        record = TokenRecord(actor.id, actor.name, actor.email, actor.kind, now, expires, clones=actor.clones)
+        return self._sign(record)
 
     def revoke(self, actor: Actor, token_id: str) -> TokenRecord:
         """End a token, for good; again is no error. Raises Refused(NotFound) and Unreachable('git')."""
@@ -240,6 +250,8 @@ class Tokens:
             "iat": int(record.created_at.timestamp()),
             "exp": int(record.expires_at.timestamp()) if record.expires_at else None,
         }
+        if record.clones is not None:
+            content["clones"] = record.clones
         payload = _encode(json.dumps(content, separators=(",", ":")).encode())
         return f"{PREFIX}{payload}.{_encode(self._mac(payload))}"
 
@@ -259,12 +271,18 @@ class Tokens:
         expires = None if content["exp"] is None else datetime.fromtimestamp(content["exp"], UTC)
         issued = datetime.fromtimestamp(content["iat"], UTC)
         return TokenRecord(
-            content["id"], content["name"], content["email"], ActorKind(content["kind"]), issued, expires
+            content["id"],
+            content["name"],
+            content["email"],
+            ActorKind(content["kind"]),
+            issued,
+            expires,
+            clones=content.get("clones"),
         )
 
 
 def _actor(record: TokenRecord) -> Actor:
-    return Actor(record.id, record.name, record.email, record.kind)
+    return Actor(record.id, record.name, record.email, record.kind, record.clones)
 
 
 def _encode(data: bytes) -> str:

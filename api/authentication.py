@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 from adapters.token_list import TokenRecord
 from adapters.tokens import TokenRejected, Tokens
 from api.threads import call
-from api.transport.errors import unauthenticated
+from api.transport.errors import Code, refusal, unauthenticated
 from gitops.changes import Actor
 
 COOKIE = "lucity_session"
@@ -35,8 +35,10 @@ class Authenticator:
         self._asked = asyncio.Event()
         self._live: dict[object, tuple[TokenRecord, Callable[[], None]]] = {}
 
-    async def caller(self, text: str | None) -> Caller:
-        """Answer whose token this is. Raises RequestRefused (401)."""
+    async def caller(self, text: str | None, *, cloning: bool = False) -> Caller:
+        """Answer whose token this is. Raises RequestRefused: 401, or 403 for a token that only clones, unless that is
+        what it is used for.
+        """
         if not text:
             raise unauthenticated("A token is needed: send Authorization: Bearer <token>, or log in")
         try:
@@ -44,6 +46,9 @@ class Authenticator:
             actor, record = await call(verify, text) if self._tokens.due else verify(text)
         except TokenRejected as rejection:
             raise unauthenticated(str(rejection)) from rejection
+        if actor.clones is not None and not cloning:
+            message = f"This token clones the repository of {actor.clones} and does nothing else"
+            raise refusal(Code.FORBIDDEN, message, 403)
         return Caller(actor, record)
 
     @contextmanager

@@ -14,11 +14,13 @@ from adapters.smart_http import BodyTooLarge, ServedRepository, Service
 from api.authentication import Authenticator, password_of, token_of
 from api.threads import call
 from api.transport.errors import RequestRefused, internal
-from gitops.access import CHANGE, READ, authorize
+from gitops.access import CHANGE, CLONE, READ, authorize
 from gitops.names import ProjectName
 from gitops.problems import PermissionDenied, Refused
 
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="lucity", charset="UTF-8"'}
+
+_VERBS = {Service.UPLOAD_PACK: CLONE, Service.RECEIVE_PACK: CHANGE}
 
 Answer = Callable[[ServedRepository, str], Awaitable[Response]]
 """Answers for a repository and its project."""
@@ -47,7 +49,7 @@ class GitEndpoint:
             chunks = repository.advertise(Service(asked), request.headers.get("git-protocol"))
             return await _streamed(chunks, smart_http.advertisement_type(asked))
 
-        return await self._answer(request, Service(asked), serve)
+        return await self._answer(request, Service(asked), _VERBS[Service(asked)], serve)
 
     async def upload_pack(self, request: Request) -> Response:
         """POST git-upload-pack: fetch."""
@@ -64,7 +66,7 @@ class GitEndpoint:
             await call(self._notice, project)
             return Response(status_code=204)
 
-        return await self._answer(request, Service.UPLOAD_PACK, look)
+        return await self._answer(request, Service.UPLOAD_PACK, READ, look)
 
     async def _serve(self, request: Request, service: Service) -> Response:
         if request.headers.get("content-type") != smart_http.request_type(service):
@@ -77,14 +79,15 @@ class GitEndpoint:
             noticed = self._noticed(chunks, project) if service is Service.RECEIVE_PACK else chunks
             return await _streamed(noticed, smart_http.result_type(service))
 
-        return await self._answer(request, service, serve)
+        return await self._answer(request, service, _VERBS[service], serve)
 
-    async def _answer(self, request: Request, service: Service, serve: Answer) -> Response:
+    async def _answer(self, request: Request, service: Service, verb: str, serve: Answer) -> Response:
         """Authenticate, authorize, find the repository; then serve. Whatever stops that is a line for git to show."""
         try:
-            caller = await self._authenticator.caller(password_of(request) or token_of(request))
+            token = password_of(request) or token_of(request)
+            caller = await self._authenticator.caller(token, cloning=True)
             project = ProjectName.parse(request.path_params["project"])
-            authorize(caller.actor, CHANGE if service is Service.RECEIVE_PACK else READ, project)
+            authorize(caller.actor, verb, project)
             return await serve(await call(self._find, project, service), project)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a line of it and no more
             return _failed(error)

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
+from gitops.commits import Image
 from gitops.problems import Gate
 from gitops.tree import Tree, Writes
 
@@ -53,6 +54,8 @@ class Actor:
     name: str
     email: str
     kind: ActorKind = ActorKind.PERSON
+    clones: str | None = None
+    """The only project that it may clone, and it may do nothing else; None: whatever its kind may."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,21 @@ def _untold(sha: str, path: str) -> Sequence[str]:  # noqa: ARG001 - as above
 
 
 @dataclass(frozen=True)
+class FoundTag:
+    """What a tag of an image stands for. Without a digest it was not looked up, or could not be: then `warning` says
+    why.
+    """
+
+    digest: str | None = None
+    warning: str | None = None
+
+
+def _not_looked_up(image: Image) -> FoundTag:  # noqa: ARG001 - as above
+    """Look for a tag where there is no registry."""
+    return FoundTag()
+
+
+@dataclass(frozen=True)
 class Context:
     """All that a change may use besides the tree and itself; the same context gives the same result."""
 
@@ -90,6 +108,10 @@ class Context:
     """The files at a commit of the head's first-parent history, by full SHA; None when it is none of it."""
     since: Callable[[str, str], Sequence[str]] = field(default=_untold)
     """Full SHAs of commits after one that changed a file, oldest first, as far as they can be told."""
+    find_tag: Callable[[Image], FoundTag] = field(default=_not_looked_up)
+    """What the tag of an image stands for; the image has the digest that runs, if one of that tag does. Raises
+    Refused(NotFound), what=tag.
+    """
 
 
 @dataclass(frozen=True)
@@ -107,6 +129,8 @@ class Draft:
     """What was asked on the way; gitops/gates.py decides whether the draft may pass."""
     override: bool = False
     """Whether closed gates are to be passed."""
+    warnings: tuple[str, ...] = ()
+    """What could not be found out, for whoever looks at the job."""
 
 
 class Change(Protocol):
