@@ -55,7 +55,7 @@ class PromotionPlan:
     base: Commit
     items: list[PlanItem]
     subject: str
-    values_diff: str
+    values_diff: str = strawberry.field(description="What looks secret is redacted.")
     manifest_diff: str = strawberry.field(description="Values of variables and what looks secret are redacted.")
     gates: list[Gate]
     warnings: list[str]
@@ -76,7 +76,7 @@ class PromotionPlan:
             base=commits.Commit.of(plan.change.project, model.base),
             items=[PlanItem.of(model, item) for item in plan.items],
             subject=plan.draft.subject,
-            values_diff=differences.text_of(model.deltas),
+            values_diff=model.values_diff,
             manifest_diff=model.manifest_diff,
             gates=[problems.Gate.of(gate) for gate in plan.draft.gates],
             warnings=list(model.warnings),

@@ -1,16 +1,16 @@
 """Plans with all that is shown of them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from adapters.codec import load_change
 from adapters.wiring import Ports
 from api.reading.differences import FileDelta, deltas_of, text_of
 from gitops.changes import Actor
 from gitops.commits import CommitRecord
-from gitops.manifests import Redaction
 from gitops.plans import Plan, Plannable
 from gitops.problems import Refused
+from gitops.redactions import Redaction
 from gitops.tree import Overlaid, Tree
 from jobs.plans import make_plan, manifests
 
@@ -22,6 +22,7 @@ class Shown:
     plan: Plan
     base: CommitRecord
     deltas: Sequence[FileDelta]
+    values_diff: str
     manifest_diff: str
     warnings: tuple[str, ...]
 
@@ -33,7 +34,7 @@ def show(ports: Ports, actor: Actor, change: Plannable) -> Shown:
     paths = [(path, path) for path in sorted(plan.draft.writes)]
     deltas = list(deltas_of(tree, Overlaid(tree, plan.draft.writes), paths))
     diff, trouble = _manifest_diff(ports, plan, tree)
-    return Shown(plan, base, deltas, diff, (*plan.warnings, *trouble))
+    return Shown(plan, base, deltas, _values_diff(deltas), diff, (*plan.warnings, *trouble))
 
 
 def show_again(ports: Ports, actor: Actor, text: str) -> Shown | None:
@@ -43,6 +44,17 @@ def show_again(ports: Ports, actor: Actor, text: str) -> Shown | None:
         return show(ports, actor, change) if isinstance(change, Plannable) else None
     except (Refused, ValueError):
         return None
+
+
+def _values_diff(deltas: Iterable[FileDelta]) -> str:
+    redaction = Redaction()
+
+    def shown(data: bytes | None, path: str) -> bytes | None:
+        return None if data is None else redaction.values(data, path).encode()
+
+    return text_of(
+        replace(one, before=shown(one.before, one.old_path), after=shown(one.after, one.path)) for one in deltas
+    )
 
 
 def _manifest_diff(ports: Ports, plan: Plan, tree: Tree) -> tuple[str, tuple[str, ...]]:
@@ -62,4 +74,4 @@ def _manifest_diff(ports: Ports, plan: Plan, tree: Tree) -> tuple[str, tuple[str
 
 
 def _shown(redaction: Redaction, text: str | None) -> bytes | None:
-    return None if text is None else redaction.redact(text).encode()
+    return None if text is None else redaction.manifests(text).encode()

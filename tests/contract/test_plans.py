@@ -44,7 +44,7 @@ def shop(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
             created = lab.admit(CreateProject("shop", ("development", "staging", "production")))
             lab.work("shop")
             assert lab.ended(created.id).state is JobState.SUCCEEDED
-        hidden = SetVariables("shop", "staging", "api", (VariableSetting("KEY", "hunter2"),))
+        hidden = SetVariables("shop", "staging", "api", (VariableSetting("API_KEY", "hunter2"),))
         lab.carry(AddService("shop", "api", "registry.example.com/api"), hidden, deploy("one"))
         yield lab
 
@@ -78,7 +78,8 @@ def test_a_plan_shows_what_the_promotion_then_does(shop: Lab) -> None:
         assert [(one["key"], one["after"]) for one in plan["changes"]] == [("lucity-app.services.api.image.tag", "one")]
         assert '+        tag: "one"' in plan["valuesDiff"]
         assert "registry.example.com/api:one" in plan["manifestDiff"]
-        assert "hunter2" not in plan["manifestDiff"]
+        assert "hunter2" not in plan["manifestDiff"] + plan["valuesDiff"]
+        assert 'API_KEY: "(redacted 1)"' in plan["valuesDiff"]
         assert (plan["noChange"], plan["warnings"]) == (False, ["api does not run in staging yet"])
         assert plan["gates"] == [{"name": "pipeline", "open": True}]
         await carry(api, deploy("elsewhere", "production"))

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from gitops.manifests import Redaction
 from gitops.operations import (
     CreateEnvironment,
     Deploy,
@@ -17,6 +16,7 @@ from gitops.operations import (
 )
 from gitops.plans import Plannable, check_plan, plan, token_of
 from gitops.problems import PlanStale, Refused
+from gitops.redactions import Redaction
 from gitops.tree import Files
 from tests.support.shop import CONTEXT, RUNNING, SHOP
 
@@ -31,7 +31,7 @@ spec:
     - {name: OTHER, value: one}
     - {name: KEY, valueFrom: {secretKeyRef: {name: shown, key: token}}}
     - {name: URL, value: "postgres://me:hunter2@db"}
-  args: ["--at", "https://me:hunter2@host/x"]
+  args: ["--at", "https://me:hunter2@host/x", "--db-password=hunter2", "--api-token", "hunter2", "--shown"]
 ---
 kind: Secret
 data: {a: aHVudGVyMg==}
@@ -103,16 +103,59 @@ def test_a_token_is_of_one_input() -> None:
 
 
 def test_manifests_hide_values_of_variables_and_secrets_and_show_what_differs() -> None:
-    shown = Redaction().redact(SECRETS)
+    shown = Redaction().manifests(SECRETS)
     assert "hunter2" not in shown
     assert "aHVudGVyMg" not in shown
     assert "one" not in shown
     assert shown.count("(redacted 2)") == 2
     assert "secretName: shown" in shown
     redaction = Redaction()
-    same, other = redaction.redact("password: a"), redaction.redact("password: b")
-    assert same == redaction.redact("password: a") != other
+    same, other = redaction.manifests("password: a"), redaction.manifests("password: b")
+    assert same == redaction.manifests("password: a") != other
 
 
 def test_manifests_that_cannot_be_read_are_not_shown() -> None:
-    assert "hunter2" not in Redaction().redact("password: [hunter2")
+    assert "hunter2" not in Redaction().manifests("password: [hunter2")
+
+
+VALUES = """\
+# kept
+lucity-app:
+  variables: {LOG_LEVEL: shown, API_KEY: hunter2, "db-password": 'hunter2'}  # kept too
+  services:
+    api:
+      replicas: 3
+      command: [serve, --token, hunter2, --level=shown, --password=hunter2]
+      variables:
+        DATABASE_URL: postgres://me:hunter2@db/shown
+        TOKEN: {secret: named, key: shown}
+        TOKEN_SECONDS: 60
+        PRIVATE_KEY: |
+          hunter2
+          hunter2
+        AFTER: shown
+      hosts: [{host: shown.example.com, tls: {secretName: shown}}]
+      credentials:
+        user: hunter2
+        list: [hunter2, 2]
+        on: true
+"""
+"""What is secret says so with hunter2; the rest stays."""
+
+
+def test_values_hide_what_looks_secret_and_keep_every_other_character() -> None:
+    shown = Redaction().values(VALUES.encode(), "base/values.yaml")
+    assert "hunter2" not in shown
+    assert shown.count("shown") == VALUES.count("shown") - 1
+    told = shown.splitlines()
+    assert {line for line in VALUES.splitlines() if "hunter2" not in line} - {*told} == {"        PRIVATE_KEY: |"}
+    assert '        PRIVATE_KEY: "(redacted 4)"\n        AFTER: shown\n' in shown
+    assert '      command: [serve, --token, "(redacted 1)", --level=shown, "(redacted 2)"]\n' in shown
+
+
+def test_values_of_which_one_secret_differs_differ_by_a_number_only() -> None:
+    redaction = Redaction()
+    one, same, other = (redaction.values(f"password: {text}\n".encode(), "x") for text in ("a", '"a"', "b"))
+    assert (one, other) == ('password: "(redacted 1)"\n', 'password: "(redacted 2)"\n')
+    assert same == one
+    assert "hunter2" not in redaction.values(b"password: [hunter2", "x")
