@@ -5,7 +5,7 @@ One rule for each key judges what people wrote by hand and what `updateProject` 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from gitops.names import BranchName, EnvironmentName
 from gitops.pipelines import PIPELINE, edges_of, pipeline_faults
@@ -46,7 +46,7 @@ def previews_of(values: Values) -> Previews:
     """What is said of previews; what breaks a rule has its default."""
     said = table(values, (PREVIEWS,))
     given = {name: value for name, value in said.items() if name in _PREVIEWS and not _PREVIEWS[name](value)}
-    fields = {_FIELDS.get(name, name): value for name, value in given.items()}
+    fields: dict[str, Any] = {_FIELDS.get(name, name): value for name, value in given.items()}
     return Previews(**fields)
 
 

@@ -24,25 +24,4 @@ class ResourceNode:
     created_at: datetime | None
 
 
-@strawberry.type
-class ProjectSecret:
-    """A secret's name; its value is never shown again."""
-
-    name: str
-    updated_at: datetime
-
-
-@strawberry.input
-class SetProjectSecretInput:
-    """A secret of a project."""
-
-    project: str
-    name: str
-    value: str
-
-
-TYPES = (
-    ResourceNode,
-    ProjectSecret,
-    SetProjectSecretInput,
-)
+TYPES = (ResourceNode,)

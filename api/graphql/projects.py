@@ -23,9 +23,11 @@ from api.graphql.later import (
     JobFilter,
 )
 from api.graphql.nodes import Node, node_id
+from api.graphql.project_secrets import ProjectSecret
 from api.graphql.services import Service
 from api.reading import projects as reading
 from api.reading.commits import head_commit
+from api.reading.project_secrets import secrets_of
 from api.reading.repositories import place_of, places_of
 from api.threads import call
 from gitops.changes import JobKind
@@ -102,6 +104,12 @@ class Project(Node):
         """Loaded when asked for."""
         unfinished = await info.context.load.unfinished.load(self.name)
         return [jobs.Job.of(job) for job in unfinished or () if job.kind is JobKind.ENVIRONMENT_DELETE]
+
+    @field("Which secrets of its own it has; null when they cannot be asked for.")
+    async def secrets(self, info: Info) -> list[ProjectSecret] | None:
+        """Read when asked for."""
+        found = await call(secrets_of, info.context.ports, self.name)
+        return None if found is None else [ProjectSecret.of(secret) for secret in found]
 
     @field("Service by environment in one answer.")
     async def matrix(self, info: Info) -> list[MatrixRow] | None:

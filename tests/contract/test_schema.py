@@ -28,7 +28,7 @@ LANDED = re.compile(
     r"Mutation\.(rollback|revert|hold|releaseHold)\b|Environment\.holds\b|(Hold|Gate|GateClosed)\b|JobResult\|GateClosed"
     r"|Query\.(promotionPlan|rollbackPlan)\b|(PlanResult|PromotionPlan|PlanItem|PlanStale)\b|JobResult\|PlanStale"
     r"|Query\.compare\b|PointInput\b|Environment\.(at|blame)\b"
-    r"|Mutation\.(extendEnvironment|updateProject)\b"
+    r"|Mutation\.(extendEnvironment|updateProject|setProjectSecret)\b|(SecretResult)\b"
     r"|Mutation\.build\b"
 )
 """What is marked in the contract and there already; whole names, with all that belongs to them."""

@@ -8,6 +8,7 @@ from api.graphql.mutations.deployments import DeploymentMutation
 from api.graphql.mutations.environments import EnvironmentMutation
 from api.graphql.mutations.holds import HoldMutation
 from api.graphql.mutations.jobs import JobMutation
+from api.graphql.mutations.project_secrets import SecretMutation
 from api.graphql.mutations.projects import ProjectMutation
 from api.graphql.mutations.reverts import RevertMutation
 from api.graphql.mutations.rollbacks import RollbackMutation
@@ -15,6 +16,7 @@ from api.graphql.mutations.services import ServiceMutation
 
 MUTATIONS = (
     ProjectMutation,
+    SecretMutation,
     EnvironmentMutation,
     ServiceMutation,
     BuildMutation,
