@@ -131,6 +131,16 @@ class Settings(BaseSettings):
     """How often followed branches are looked at, for pushes that no webhook told of."""
     build_timeout_seconds: float = Field(default=1800, gt=0)
     """A build that takes longer is ended and fails."""
+    build_disk_mib: int = Field(default=20 * 1024, ge=1)
+    """A build that writes more is ended and fails; every layer is a copy in full."""
+    build_log_mib: int = Field(default=10, ge=1)
+    """What a build prints beyond this is left out of its log."""
+    build_processes: int = Field(default=2048, ge=16)
+    """Processes and threads that one build may have."""
+    build_cache_mib: int = Field(default=20 * 1024, ge=0)
+    """Layers kept for the next builds; those of the services built longest ago are removed first."""
+    build_cache_days: float = Field(default=14, ge=0)
+    """Layers of a service that was not built for so long are removed."""
 
     queue_jobs: int = Field(default=5000, ge=1)
     """Unfinished jobs a project may have; more answer RateLimited."""

@@ -193,7 +193,7 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
         secrets=build_secrets(settings),
         registry=_registry(settings),
         sources=cast("Sources", None),
-        builder=cast("Builder", None),
+        builder=_builder(settings),
         tokens=tokens,
         bell=bell(settings, leases),
         failpoints=Failpoints.parse(settings.failpoint, settings.data / "failpoints", testing=settings.testing),
@@ -238,6 +238,31 @@ def _registry(settings: Settings) -> Registry | None:
     user, file = settings.registry_username, settings.registry_password_file
     login = None if user is None or file is None else Login(user, file)
     return OciRegistry(RegistryAddress.parse(settings.registry), login, insecure=settings.registry_insecure)
+
+
+def _builder(settings: Settings) -> Builder:
+    """Buildah, with folders of its own in the data folder."""
+    from adapters.build_caches import Caches  # noqa: PLC0415 - most processes build nothing
+    from adapters.buildah import BuildahBuilder, BuildBounds  # noqa: PLC0415
+    from adapters.buildah_process import RegistryAccess  # noqa: PLC0415
+    from adapters.registry_http import Login  # noqa: PLC0415
+    from adapters.registry_names import RegistryAddress  # noqa: PLC0415
+
+    def access() -> RegistryAccess | None:
+        if settings.registry is None:
+            return None
+        user, file = settings.registry_username, settings.registry_password_file
+        login = None if user is None or file is None else Login(user, file).header().removeprefix("Basic ")
+        return RegistryAccess(RegistryAddress.parse(settings.registry).host, settings.registry_insecure, login)
+
+    caches = Caches(settings.data / "builds", settings.build_cache_mib, settings.build_cache_days)
+    bounds = BuildBounds(
+        timeout_seconds=settings.build_timeout_seconds,
+        disk_mib=settings.build_disk_mib,
+        log_mib=settings.build_log_mib,
+        processes=settings.build_processes,
+    )
+    return BuildahBuilder(caches, bounds, access)
 
 
 def _cluster(settings: Settings) -> Cluster | None:

@@ -14,6 +14,7 @@ from adapters.records import Application
 from adapters.registry_answers import natural
 from adapters.registry_names import ImageName, RegistryAddress
 from adapters.secrets import checked
+from adapters.source_paths import paths_of
 from gitops.problems import Conflict, ConflictCode, JobFailure, NotFound, Refused
 
 
@@ -228,10 +229,7 @@ class FakeBuilder:
 
     def build(self, order: BuildOrder, log: Callable[[str, str], None], stopped: Callable[[], bool]) -> str:
         self._answer()
-        dockerfile = order.folder / order.context / order.dockerfile
-        if not dockerfile.is_file():
-            path = str(PurePosixPath(order.context) / order.dockerfile)
-            raise Refused(NotFound(f"there is no {path} in the source repository", "Dockerfile", path))
+        paths_of(order)
         self.orders.append(order)
         for stream, line in self.output:
             log(stream, line)
