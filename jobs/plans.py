@@ -33,8 +33,10 @@ def judge_plan(ports: Ports, change: Change) -> None:
         check_plan(change, ports.repositories.snapshot(change.project, head.sha))
 
 
-def make_plan(ports: Ports, actor: Actor, change: Plannable) -> tuple[Plan, CommitRecord]:
-    """The plan on the project's head, and that commit. Raises Refused as the change would, Unreachable."""
+def make_plan(ports: Ports, actor: Actor, change: Plannable, reason: str | None) -> tuple[Plan, CommitRecord]:
+    """The plan on the project's head, and that commit; `reason` as the change will give it. Raises Refused as the
+    change would, Unreachable.
+    """
     change.validate()
     head = heads.current(ports, change.project).sha
     record = ports.history.find(change.project, head, [head]).get(head) if head else None
@@ -42,7 +44,7 @@ def make_plan(ports: Ports, actor: Actor, change: Plannable) -> tuple[Plan, Comm
         raise _no_project(change)
     tree = ports.repositories.snapshot(change.project, head)
     try:
-        plan = plans.plan(change, tree, context_at(ports, change.project, head, actor, None, head))
+        plan = plans.plan(change, tree, context_at(ports, change.project, head, actor, reason, head))
     except Refused as refused:
         if isinstance(refused.problem, Conflict) and refused.problem.code is ConflictCode.BEING_DELETED:
             raise _no_project(change) from None

@@ -6,6 +6,7 @@ import strawberry
 
 from api.graphql import plans, problems
 from api.graphql.context import Info
+from api.graphql.given import or_none
 from api.graphql.guards import query
 from api.graphql.mutations.deployments import PromoteInput
 from api.graphql.mutations.rollbacks import RollbackInput
@@ -29,9 +30,9 @@ class PlanQuery:
     @query("What a promotion would do.", scope="project", told=True)
     async def promotion_plan(self, info: Info, input: PromoteInput) -> PlanResult:  # noqa: A002 - the contract's name
         """See the contract."""
-        return await plans.load(info, input.change())
+        return await plans.load(info, input.change(), or_none(input.reason))
 
     @query("What a rollback would do.", scope="project", told=True)
     async def rollback_plan(self, info: Info, input: RollbackInput) -> PlanResult:  # noqa: A002 - the contract's name
         """See the contract."""
-        return await plans.load(info, await input.change(info))
+        return await plans.load(info, await input.change(info), or_none(input.reason))

@@ -84,9 +84,9 @@ class PromotionPlan:
         )
 
 
-async def load(info: Info, change: Plannable) -> PromotionPlan:
+async def load(info: Info, change: Plannable, reason: str | None) -> PromotionPlan:
     """The plan of a change. Raises Refused and Unreachable."""
-    return PromotionPlan.of(await call(reading.show, info.context.ports, info.context.actor, change))
+    return PromotionPlan.of(await call(reading.show, info.context.ports, info.context.actor, change, reason))
 
 
 async def again(info: Info, change: str) -> PromotionPlan | None:

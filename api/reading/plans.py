@@ -27,9 +27,9 @@ class Shown:
     warnings: tuple[str, ...]
 
 
-def show(ports: Ports, actor: Actor, change: Plannable) -> Shown:
+def show(ports: Ports, actor: Actor, change: Plannable, reason: str | None = None) -> Shown:
     """Plan a change on the project's head. Raises Refused and Unreachable."""
-    plan, base = make_plan(ports, actor, change)
+    plan, base = make_plan(ports, actor, change, reason)
     tree = ports.repositories.snapshot(change.project, base.git.sha)
     paths = [(path, path) for path in sorted(plan.draft.writes)]
     deltas = list(deltas_of(tree, Overlaid(tree, plan.draft.writes), paths))

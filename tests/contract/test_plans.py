@@ -22,7 +22,8 @@ PLAN = """... on PromotionPlan { token base { sha } subject valuesDiff manifestD
     changes { path key kind after } }"""
 PROMOTION = """query P($to: String = "staging") { promotionPlan(input: {project: "shop", from: "development", to: $to})
     { __typename %s ... on NotFound { what name } ... on InvalidInput { errors { path } } } }"""
-ROLLBACK = """query R($to: String!) { rollbackPlan(input: {project: "shop", environment: "development", to: $to})
+ROLLBACK = """query R($to: String!) { rollbackPlan(input: {project: "shop", environment: "development", to: $to,
+    reason: "it broke"})
     { __typename %s ... on NotFound { what name } } }"""
 PROMOTE = """mutation M($token: String) { promote(input: {project: "shop", from: "development", to: "staging",
     planToken: $token}) { __typename ... on Job { id } ... on PlanStale { message plan { token subject } } } }"""
@@ -129,6 +130,8 @@ def test_a_rollback_is_planned_and_what_stands_later_is_warned_of(shop: Lab) -> 
         (item,) = plan["items"]
         assert (item["from"], item["to"]) == ({"tag": "two"}, {"tag": "one"})
         assert item["sourceDeployment"] == {"commit": {"sha": first}}
+        held = {change["key"]: change["after"] for change in plan["changes"]}
+        assert held["holds.api.reason"] == f"rolled back to {first[:7]}: it broke"
         await carry(api, deploy("hotfix", "staging"))
         assert "api was put into staging later than into development" in (await planned(api))["warnings"]
 
