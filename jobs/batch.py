@@ -66,12 +66,22 @@ class Batch:
 
 def build(ports: Ports, jobs: Sequence[JobRecord], head: str, digests: Digests) -> Batch:
     """Every job judged and committed on `head` ('' for a repository without a commit). Moves no ref anywhere."""
-    if ports.registry is not None and head:
-        changes = [load_change(job.change) for job in jobs if job.kind is JobKind.DEPLOY]
-        tree = ports.repositories.snapshot(jobs[0].project, head)
-        digests.gather(untold([change for change in changes if isinstance(change, Deploy)], tree))
+    deploys = [deploy for job in jobs if (deploy := _deploy_of(job)) is not None] if ports.registry else []
+    if deploys and head:
+        digests.gather(untold(deploys, ports.repositories.snapshot(jobs[0].project, head)))
     with ThreadPoolExecutor(1, thread_name_prefix="render") as renders:
         return _Building(ports, jobs, renders, digests, Batch(head)).run()
+
+
+def _deploy_of(job: JobRecord) -> Deploy | None:
+    """What is asked for; None for anything else, and for what cannot be read: that fails when its turn comes."""
+    if job.kind is not JobKind.DEPLOY:
+        return None
+    try:
+        change = load_change(job.change)
+    except Exception:  # noqa: BLE001 - as above
+        return None
+    return change if isinstance(change, Deploy) else None
 
 
 @dataclass(frozen=True)
@@ -134,9 +144,7 @@ class _Building:
             self.unchecked.clear()
 
 
-def _add(
-    ports: Ports, batch: Batch, job: JobRecord, digests: Digests
-) -> tuple[Batch, Callable[[], None] | None]:
+def _add(ports: Ports, batch: Batch, job: JobRecord, digests: Digests) -> tuple[Batch, Callable[[], None] | None]:
     """The batch with one more job, and what is still to be checked of its commit. Raises Refused."""
     change = load_change(job.change)
     if job.expected_head:

@@ -1,6 +1,6 @@
 """Putting images into environments, and starting what runs there anew."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import ClassVar
@@ -21,10 +21,12 @@ from gitops.operations.checks import (
     repository_of,
 )
 from gitops.operations.images import image_draft, image_edits, named, news_of, service_values
+from gitops.problems import Refused
 from gitops.repository import SERVICES, effective_values
+from gitops.services import image_of
 from gitops.subjects import MAX_NAMED, Action, Subject, render_subject
 from gitops.tree import Tree
-from gitops.values import Values
+from gitops.values import Values, get
 from gitops.yamltext import edit
 
 
@@ -105,7 +107,8 @@ class Deploy:
         services = base_services(tree)
         need_services(services, self.services)
         present = effective_values(tree, self.environment)
-        asked = {each.service: _image(each, present) for each in sorted(self.images, key=lambda each: each.service)}
+        found = {each.service: _image(each, present, context) for each in sorted(self.images, key=_service)}
+        asked = {service: image for service, (image, _) in found.items()}
         path = environment_values(self.environment)
         edited = edit(data, path, *image_edits(asked, services))
         news = news_of(asked, present) or asked
@@ -113,7 +116,8 @@ class Deploy:
         gates = hold_gates(tree, self.environment, writes, context.now)
         sources = [trailer for each in self.images for trailer in source_trailers(each.service, each.source)]
         draft = image_draft(self._subject(news), news, writes, *sources)
-        return replace(draft, gates=gates, override=self.override)
+        warnings = tuple(warning for _, warning in found.values() if warning)
+        return replace(draft, gates=gates, override=self.override, warnings=warnings)
 
     def _subject(self, images: Mapping[str, Image]) -> Subject:
         return Subject(Action.DEPLOY, self.environment, images=named(images))
@@ -185,6 +189,40 @@ def source_trailers(service: str, source: SourceRevision | None) -> tuple[tuple[
     return (SOURCE_REVISION, f"{service}={source.sha}"), (SOURCE_COMMITTED_AT, f"{service}={source.committed_at}")
 
 
-def _image(asked: ServiceImage, present: Values) -> Image:
-    repository = repository_of(service_values(present, asked.service), asked.service)
-    return Image(repository, asked.tag, asked.digest)
+def untold(deploys: Iterable[Deploy], tree: Tree) -> set[Image]:
+    """The images of which only the tag is said, as far as this tree tells their repositories."""
+    environments: dict[str, Values] = {}
+    found = set()
+    for deploy in deploys:
+        if deploy.environment not in environments:
+            environments[deploy.environment] = _effective(tree, deploy.environment)
+        for each in deploy.images:
+            service = service_values(environments[deploy.environment], each.service)
+            repository = get(service, ("image", "repository"))
+            if each.digest is None and isinstance(repository, str):
+                found.add(Image(repository, each.tag))
+    return found
+
+
+def _effective(tree: Tree, environment: str) -> Values:
+    """See effective_values; nothing where they cannot be read, which is for the change itself to say."""
+    try:
+        return effective_values(tree, environment)
+    except Refused:
+        return {}
+
+
+def _service(image: ServiceImage) -> str:
+    return image.service
+
+
+def _image(asked: ServiceImage, present: Values, context: Context) -> tuple[Image, str | None]:
+    """What is asked for with its digest, and why that is missing if it could not be looked up."""
+    values = service_values(present, asked.service)
+    image = Image(repository_of(values, asked.service), asked.tag, asked.digest)
+    if image.digest is not None:
+        return image, None
+    running = image_of(values)
+    same = running is not None and (running.repository, running.tag) == (image.repository, image.tag)
+    found = context.find_tag(running if running is not None and same else image)
+    return replace(image, digest=found.digest), found.warning
