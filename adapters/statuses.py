@@ -8,6 +8,7 @@ from redis import Redis
 
 from adapters import codec
 from adapters.job_fields import moment
+from adapters.ports import StaleLead
 from adapters.records import EventKind, RolloutRecord
 from adapters.redis_client import Scripts, reached
 from adapters.settings import Settings
@@ -25,10 +26,15 @@ class RedisStatuses:
         self._scripts = Scripts(client, settings)
 
     def observe(
-        self, observations: Sequence[Observation], rollouts: Sequence[RolloutRecord], *, heads: Mapping[str, str]
+        self,
+        observations: Sequence[Observation],
+        rollouts: Sequence[RolloutRecord],
+        *,
+        heads: Mapping[str, str],
+        leader: str | None = None,
     ) -> None:
         """See ports.Statuses.observe. A project that `heads` does not name has the head last advanced to."""
-        arguments: list[str | int] = [ROLLOUTS_KEPT]
+        arguments: list[str | int] = [ROLLOUTS_KEPT, leader or ""]
         for seen in observations:
             head = heads.get(seen.project, "")
             arguments += [EventKind.STATUS.value, seen.project, seen.environment, "", head, codec.dumps(seen)]
@@ -36,8 +42,8 @@ class RedisStatuses:
             head = heads.get(verdict.project, "")
             where = [verdict.project, verdict.environment, verdict.commit]
             arguments += [EventKind.ROLLOUT.value, *where, head, codec.dumps(verdict)]
-        if observations or rollouts:
-            self._scripts.run("observe", arguments)
+        if (observations or rollouts) and not self._scripts.run("observe", arguments):
+            raise StaleLead(f"{leader} does not lead the observers any more")
 
     def status(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Observation]:
         """See ports.Statuses.status."""

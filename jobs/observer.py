@@ -14,8 +14,8 @@ from functools import partial
 
 import structlog
 
-from adapters.ports import MissingCommit, Unreachable
-from adapters.records import Event, EventKind, Gone, JobFilter, JobRecord, JobState
+from adapters.ports import MissingCommit, StaleLead, Unreachable
+from adapters.records import Event, EventKind, Gone, JobFilter, JobRecord, JobState, RolloutRecord
 from adapters.wiring import Ports
 from gitops import layout
 from gitops.problems import Refused
@@ -42,6 +42,8 @@ def observe(ports: Ports, stopped: threading.Event) -> None:
         try:
             if ports.leases.acquire("observer", owner, ports.settings.lease_seconds):
                 Leader(ports, owner, stopped).lead()
+        except StaleLead as stale:
+            _log.warning("the lead is over", message=str(stale))
         except Unreachable as outage:
             _log.warning("observer interrupted", component=outage.component, message=str(outage))
         except Exception:  # noqa: BLE001 - a mistake of ours must not end the observer
@@ -105,14 +107,19 @@ class Leader:
             self.dirty.add(project)
 
     def _keep(self) -> None:
-        """Keep the lease while the rounds go on, however long one step takes; losing it ends the leading."""
+        """Keep the lease while the rounds go on, however long one step takes; losing it ends the leading. One that may
+        have expired is not taken again: somebody else may have led in between.
+        """
         lease = self.ports.settings.lease_seconds
+        until = self.round + lease
         while not self.over.wait(lease / 3):
-            alive = time.monotonic() - self.round < _STUCK_SECONDS
+            now = time.monotonic()
+            alive = now - self.round < _STUCK_SECONDS
             try:
-                kept = alive and self.ports.leases.acquire("observer", self.owner, lease)
+                kept = alive and now < until and self.ports.leases.acquire("observer", self.owner, lease)
             except Unreachable:
                 kept = False
+            until = now + lease
             if not kept:
                 _log.warning("the lead is over", stuck=not alive)
                 self.over.set()
@@ -221,7 +228,7 @@ class Leader:
             return
         there = self.ports.repositories.snapshot(project, head).folder(layout.ENVIRONMENTS)
         if ended := self.tracker.forget(project, there):
-            self.ports.statuses.observe([], ended, heads={project: head})
+            self._tell([], ended, project, head)
         self._refresh(project)
 
     def _refresh(self, project: str) -> None:
@@ -234,7 +241,7 @@ class Leader:
             return
         rollouts = self.tracker.judge(project)
         if rollouts:
-            self.ports.statuses.observe([], rollouts, heads={project: self.tracker.heads[project]})
+            self._tell([], rollouts, project, self.tracker.heads[project])
 
     def _drain(self) -> None:
         while not self.said.empty():
@@ -248,8 +255,13 @@ class Leader:
     def _heard(self, observation: Observation) -> None:
         self.heard.add(observation.project)
         if self.tracker.observed(observation):
-            head = self.tracker.heads.get(observation.project, "")
-            self.ports.statuses.observe([observation], [], heads={observation.project: head})
+            self._tell([observation], [], observation.project, self.tracker.heads.get(observation.project, ""))
+
+    def _tell(
+        self, observations: Sequence[Observation], rollouts: Sequence[RolloutRecord], project: str, head: str
+    ) -> None:
+        """Write for everybody to read. Raises StaleLead."""
+        self.ports.statuses.observe(observations, rollouts, heads={project: head}, leader=self.owner)
 
     def _watch(self) -> None:
         while not self.over.is_set():
@@ -269,6 +281,8 @@ class Leader:
         """One project's trouble never stops the others."""
         try:
             work(project)
+        except StaleLead:
+            raise
         except Unreachable as outage:
             if outage.component == "redis":
                 raise

@@ -1,6 +1,7 @@
--- Arguments: most rollouts kept of a project; then six each: kind (STATUS or ROLLOUT), project, environment, commit
--- ('' for STATUS), head ('' is the project's), data.
-for position = 2, #ARGV - 5, 6 do
+-- Arguments: most rollouts kept of a project; who must lead the observers ('' for nobody); then six each: kind (STATUS
+-- or ROLLOUT), project, environment, commit ('' for STATUS), head ('' is the project's), data.
+if arg(2) ~= '' and redis.call('GET', 'lucity:lease:observer') ~= arg(2) then return 0 end
+for position = 3, #ARGV - 5, 6 do
   local kind, project, environment, commit = arg(position), arg(position + 1), arg(position + 2), arg(position + 3)
   local head, data = arg(position + 4), arg(position + 5)
   if head == '' then head = project_head(project) end

@@ -4,7 +4,7 @@ adapters/. Twins: tests/fakes.py. `adapters/wiring.py` builds them from settings
 
 from adapters.ports.builds import Builder, BuildOrder, Checkout, Registry, Sources
 from adapters.ports.cluster import Cluster, Delivery, Renderer, ResourceTrees, Secrets
-from adapters.ports.failures import MissingCommit, Outpaced, StaleClaim, Stopped, Unreachable
+from adapters.ports.failures import MissingCommit, Outpaced, StaleClaim, StaleLead, Stopped, Unreachable
 from adapters.ports.git import GitHost, History, Repositories, Snapshot
 from adapters.ports.logs import PodLine, PodLogs
 from adapters.ports.work import Bell, Claims, Events, Followed, Leases, Ledger, Requests, Statuses
@@ -36,6 +36,7 @@ __all__ = [
     "Snapshot",
     "Sources",
     "StaleClaim",
+    "StaleLead",
     "Statuses",
     "Stopped",
     "Unreachable",

@@ -19,6 +19,10 @@ class StaleClaim(Exception):  # noqa: N818 - a state of the claim
     """The claim expired and its jobs belong to somebody else, or to the queue."""
 
 
+class StaleLead(Exception):  # noqa: N818 - a state of the lease
+    """Somebody else leads, or soon will; what this one remembers may be wrong by now."""
+
+
 class Stopped(Exception):  # noqa: N818 - what was asked for
     """Work was ended because somebody asked for it; nothing of it is left running."""
 

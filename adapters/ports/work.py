@@ -128,9 +128,16 @@ class Statuses(Protocol):
     """Last observations and verdicts, with their events."""
 
     def observe(
-        self, observations: Sequence[Observation], rollouts: Sequence[RolloutRecord], *, heads: Mapping[str, str]
+        self,
+        observations: Sequence[Observation],
+        rollouts: Sequence[RolloutRecord],
+        *,
+        heads: Mapping[str, str],
+        leader: str | None = None,
     ) -> None:
-        """Write, and emit one STATUS or ROLLOUT event for each, in one step."""
+        """Write, and emit one STATUS or ROLLOUT event for each, in one step. Raises StaleLead, and writes nothing, when
+        `leader` does not hold the lease `observer`.
+        """
         ...
 
     def status(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Observation]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from adapters.ports import StaleLead
 from adapters.records import EventKind, RolloutRecord
 from gitops.rollouts import (
     Condition,
@@ -130,3 +131,19 @@ def test_forgetting_a_project_leaves_the_others(redis: RedisPorts) -> None:
         ("blog", "staging", "beef")
     ]
     assert redis.events.heads(["shop", "blog"]) == {"blog": "a1"}
+
+
+def test_who_does_not_lead_any_more_writes_nothing(redis: RedisPorts) -> None:
+    old = replace(VERDICT, rollout=Rollout(RolloutPhase.ROLLING_OUT, final=False))
+    assert redis.leases.acquire("observer", "new", 60)
+    redis.statuses.observe([SEEN], [VERDICT], heads={}, leader="new")
+    start = redis.events.position()
+    with pytest.raises(StaleLead):
+        redis.statuses.observe([replace(SEEN, revision="dead")], [old], heads={}, leader="old")
+    redis.leases.release("observer", "new")
+    with pytest.raises(StaleLead):
+        redis.statuses.observe([], [old], heads={}, leader="old")
+    assert redis.told(start) == []
+    assert redis.statuses.status([("shop", "staging")]) == {("shop", "staging"): SEEN}
+    key = ("shop", "staging", "beef")
+    assert redis.statuses.rollouts([key]) == {key: VERDICT}
