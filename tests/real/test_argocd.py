@@ -1,131 +1,26 @@
-"""`lucity up` with a real Argo CD that deploys to a cluster: named by LUCITY_TEST_ARGOCD_URL and _TOKEN, or _USERNAME
-and _PASSWORD. On that cluster, images whose reference contains `/broken` must never start (realstack does so).
-"""
+"""`lucity up` with its own Git host and a real Argo CD that reads from it."""
 
-import os
-import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
 
-import httpx
 import pytest
 
-from tests.support.clients import Client
 from tests.support.git import Clone
-from tests.support.realstack import Stack
+from tests.support.realshop import IDENTITY, ArgoCd, Shop
+from tests.support.realstack import Stack, argocd_settings
 from tests.support.up import Up, running
-
-DEADLINE_SECONDS = 240.0
-T = TypeVar("T")
-ROLLOUT = "phase final message resources { kind name serviceName health message }"
-
-
-def settings() -> dict[str, str]:
-    """What `lucity up` needs to reach it."""
-    url = os.environ.get("LUCITY_TEST_ARGOCD_URL")
-    if not url:
-        pytest.skip("LUCITY_TEST_ARGOCD_URL names no Argo CD")
-    logins = {name: os.environ.get(f"LUCITY_TEST_ARGOCD_{name}") for name in ("TOKEN", "USERNAME", "PASSWORD")}
-    given = {f"LUCITY_ARGOCD_{name}": value for name, value in logins.items() if value}
-    return {"LUCITY_DELIVERY": "argocd", "LUCITY_ARGOCD_URL": url, **given}
-
-
-class Shop:
-    """A project of its own, in two environments, with the services api and web."""
-
-    def __init__(self, up: Up) -> None:
-        self.up = up
-        self.name = f"t{uuid.uuid4().hex[:8]}"
-        self.client = Client(lambda: up.url, up.token, up.report)
-        environments = ["development", "staging"]
-        self.change("createProject", name=self.name, environments=environments)
-        for service in ("api", "web"):
-            image = f"registry.local/{service}"
-            self.change("addService", project=self.name, name=service, image=image, port=8080)
-
-    def change(self, mutation: str, **given: object) -> dict[str, Any]:
-        return self.client.succeeded(self.client.change(mutation, **given))[0]
-
-    def deploy(self, service: str, tag: str, environment: str = "development") -> str:
-        """Deploy and answer the commit."""
-        job = self.client.succeeded(self.client.deploy(self.name, service, tag, environment))[0]
-        return str(job["commit"]["sha"])
-
-    def rollout(self, sha: str, environment: str = "development") -> dict[str, Any]:
-        query = f"""query ($project: String!, $sha: String!) {{ project(name: $project) {{
-          commit(revision: $sha) {{ rollouts {{ environmentName rollout {{ {ROLLOUT} }} }} }} }} }}"""
-        found = self.client.insist(query, {"project": self.name, "sha": sha})["project"]["commit"]["rollouts"]
-        return next(one["rollout"] for one in found if one["environmentName"] == environment)
-
-    def ends(self, sha: str, phase: str, environment: str = "development") -> dict[str, Any]:
-        """The rollout of a commit once it has this phase."""
-
-        def probe() -> dict[str, Any] | None:
-            found = self.rollout(sha, environment)
-            return found if found["phase"] == phase else None
-
-        return self.wait(f"{sha[:7]} in {environment} to be {phase}; it is {self.rollout(sha, environment)}", probe)
-
-    def status(self, environment: str) -> dict[str, Any]:
-        query = """query ($project: String!, $name: String!) { project(name: $project) { environment(name: $name) {
-          status { sync health revision message stale } } } }"""
-        found = self.client.insist(query, {"project": self.name, "name": environment})["project"]["environment"]
-        status: dict[str, Any] = found["status"]
-        return status
-
-    def well(self, environment: str) -> None:
-        def probe() -> bool:
-            status = self.status(environment)
-            return (status["sync"], status["health"]) == ("SYNCED", "HEALTHY")
-
-        self.wait(f"{environment} to be synced and healthy", probe)
-
-    def wait(self, what: str, probe: Callable[[], T | None]) -> T:
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while not (answer := probe()):
-            assert time.monotonic() < deadline, f"waited {DEADLINE_SECONDS} s for {what}\n{self.up.report()}"
-            time.sleep(0.1)
-        return answer
-
-    def head(self) -> str:
-        query = "query ($name: String!) { project(name: $name) { commits(first: 1) { nodes { sha } } } }"
-        nodes = self.client.insist(query, {"name": self.name})["project"]["commits"]["nodes"]
-        return str(nodes[0]["sha"])
-
-
-class ArgoCd:
-    """Argo CD as an operator sees it."""
-
-    def __init__(self, given: dict[str, str]) -> None:
-        self._http = httpx.Client(base_url=given["LUCITY_ARGOCD_URL"], timeout=30)
-        token = given.get("LUCITY_ARGOCD_TOKEN") or self._login(given)
-        self._http.headers["Authorization"] = f"Bearer {token}"
-
-    def _login(self, given: dict[str, str]) -> str:
-        body = {"username": given["LUCITY_ARGOCD_USERNAME"], "password": given["LUCITY_ARGOCD_PASSWORD"]}
-        return str(self._http.post("/api/v1/session", json=body).json()["token"])
-
-    def applications(self, project: str) -> dict[str, dict[str, Any]]:
-        selector = {"selector": f"lucity.dev/project={project}"}
-        items = self._http.get("/api/v1/applications", params=selector).json()["items"] or []
-        return {body["metadata"]["name"]: body for body in items}
-
-    def close(self) -> None:
-        self._http.close()
 
 
 @pytest.fixture(scope="module")
 def argo() -> Iterator[ArgoCd]:
-    made = ArgoCd(settings())
+    made = ArgoCd(argocd_settings())
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with running(tmp_path_factory.mktemp("up") / "data", variables=settings()) as started:
+    with running(tmp_path_factory.mktemp("up") / "data", variables=argocd_settings()) as started:
         yield started
 
 
@@ -133,8 +28,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 def shop(up: Up) -> Iterator[Shop]:
     made = Shop(up)
     yield made
-    made.change("deleteProject", name=made.name, confirm=made.name)
-    made.client.close()
+    made.delete()
 
 
 def test_a_project_has_its_applications(shop: Shop, argo: ArgoCd) -> None:
@@ -164,10 +58,7 @@ def test_a_commit_for_another_environment_makes_no_rollout_here(shop: Shop, argo
     before = argo.applications(shop.name)[f"{shop.name}-development"]["status"]
     sha = shop.deploy("api", "b1b2c3d", "staging")
     shop.ends(sha, "DEPLOYED", "staging")
-    query = """query ($project: String!, $sha: String!) { project(name: $project) {
-      commit(revision: $sha) { rollouts { environmentName } } } }"""
-    found = shop.client.insist(query, {"project": shop.name, "sha": sha})["project"]["commit"]["rollouts"]
-    assert found == [{"environmentName": "staging"}]
+    assert list(shop.rollouts(sha)) == ["staging"]
     after = argo.applications(shop.name)[f"{shop.name}-development"]["status"]
     assert after["reconciledAt"] == before["reconciledAt"], "development was not refreshed"
 
@@ -247,8 +138,7 @@ def test_a_deleted_environment_is_gone_and_may_come_again_at_once(shop: Shop, ar
     shop.well("staging")
     new = argo.applications(shop.name)[f"{shop.name}-staging"]["metadata"]
     assert new["uid"] != old["uid"]
-    identity = "lucity.dev/environment-commit"
-    assert new["annotations"][identity] != old["annotations"][identity]
+    assert new["annotations"][IDENTITY] != old["annotations"][IDENTITY]
     assert "deletionTimestamp" not in new
     shop.change("deleteEnvironment", **given, confirm="staging")
     assert list(argo.applications(shop.name)) == [f"{shop.name}-development"]
@@ -257,6 +147,5 @@ def test_a_deleted_environment_is_gone_and_may_come_again_at_once(shop: Shop, ar
 def test_a_deleted_project_leaves_nothing(up: Up, argo: ArgoCd) -> None:
     shop = Shop(up)
     assert argo.applications(shop.name)
-    shop.change("deleteProject", name=shop.name, confirm=shop.name)
-    shop.client.close()
+    shop.delete()
     assert argo.applications(shop.name) == {}
