@@ -150,7 +150,11 @@ class ArgoCdApi:
                 else:
                     yield _chunks(response)
         except httpx.HTTPError as error:
-            raise _outage(error) from error
+            raise outage(error) from error
+
+    def opening(self, path: str) -> tuple[str, dict[str, str]]:
+        """URL and headers of an event stream for somebody else to open, with the token that was taken last."""
+        return f"{self._url}{path}", _headers(self._credentials.token(self)) | {"Accept": _STREAM}
 
     def close(self) -> None:
         """End the connections of this process."""
@@ -184,7 +188,7 @@ class ArgoCdApi:
                 timeout=timeout,
             )
         except httpx.HTTPError as error:
-            raise _outage(error) from error
+            raise outage(error) from error
         return _answer(response)
 
     def _authenticated(self, request: "Request") -> dict[str, Any]:
@@ -271,5 +275,6 @@ def _message(body: object) -> str:
     return str(body.get("message") or body.get("error") or "")
 
 
-def _outage(error: httpx.HTTPError) -> Unreachable:
+def outage(error: httpx.HTTPError) -> Unreachable:
+    """A failure of the connection, as ports say it."""
     return Unreachable("delivery", f"Argo CD does not answer: {str(error) or type(error).__name__}")

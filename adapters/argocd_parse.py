@@ -9,10 +9,11 @@ StreamBroken            a frame of the stream is no event: cut, an error of the 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Final
 
+from adapters.argocd_values import Table, entries, moment, table, text, word
 from adapters.records import Application
 from gitops.rollouts import (
     Condition,
@@ -49,8 +50,6 @@ _RUNNING = frozenset({OperationPhase.RUNNING, OperationPhase.TERMINATING})
 _FAILED = frozenset({OperationPhase.FAILED, OperationPhase.ERROR})
 _SYNC = {"Synced": SyncStatus.SYNCED, "OutOfSync": SyncStatus.OUT_OF_SYNC}
 _ROUTE = "HTTPRoute"
-Word = TypeVar("Word", bound=StrEnum)
-Table = Mapping[str, Any]
 
 
 class StreamBroken(Exception):  # noqa: N818 - a state of the stream
@@ -77,23 +76,23 @@ class Found:
 
 def parse_application(body: object, observed_at: datetime) -> Found | None:
     """An Application object; None when its labels do not say that it is ours."""
-    metadata = _table(body, "metadata")
-    labels = _table(metadata, "labels")
+    metadata = table(body, "metadata")
+    labels = table(metadata, "labels")
     project, environment, name = labels.get(PROJECT), labels.get(ENVIRONMENT), metadata.get("name")
     if not isinstance(project, str) or not isinstance(environment, str) or name != f"{project}-{environment}":
         return None
     application = Application(
         project=project,
         environment=environment,
-        namespace=_text(_table(body, "spec", "destination").get("namespace")) or "",
-        identity=_text(_table(metadata, "annotations").get(IDENTITY)) or "",
+        namespace=text(table(body, "spec", "destination").get("namespace")) or "",
+        identity=text(table(metadata, "annotations").get(IDENTITY)) or "",
         ephemeral=labels.get(EPHEMERAL) == "true",
     )
-    version = _text(metadata.get("resourceVersion")) or ""
+    version = text(metadata.get("resourceVersion")) or ""
     return Found(
         application=application,
         observation=_observation(application, body, observed_at),
-        uid=_text(metadata.get("uid")) or name,
+        uid=text(metadata.get("uid")) or name,
         version=int(version) if version.isascii() and version.isdigit() else 0,
         going=bool(metadata.get("deletionTimestamp")),
     )
@@ -108,8 +107,8 @@ def parse_frame(data: str, observed_at: datetime) -> tuple[Change, Found] | None
     if not isinstance(frame, Mapping):
         raise StreamBroken("an event is no JSON object")
     if "error" in frame:
-        raise StreamBroken(f"Argo CD ended the stream: {_text(_table(frame, 'error').get('message')) or 'no reason'}")
-    result = _table(frame, "result")
+        raise StreamBroken(f"Argo CD ended the stream: {text(table(frame, 'error').get('message')) or 'no reason'}")
+    result = table(frame, "result")
     kind = result.get("type")
     found = parse_application(result.get("application"), observed_at)
     if found is None or kind not in {"ADDED", "MODIFIED", "DELETED"}:
@@ -130,24 +129,24 @@ def service_of(group: str, kind: str, name: str) -> str:
 
 
 def _observation(application: Application, body: object, observed_at: datetime) -> Observation:
-    status = _table(body, "status")
-    health = _enum(HealthStatus, _table(status, "health").get("status"), HealthStatus.UNKNOWN)
-    operation = _operation(_table(body).get("operation"), _table(status, "operationState"))
+    status = table(body, "status")
+    health = word(HealthStatus, table(status, "health").get("status"), HealthStatus.UNKNOWN)
+    operation = _operation(table(body).get("operation"), table(status, "operationState"))
     conditions = tuple(_conditions(status))
     return Observation(
         project=application.project,
         environment=application.environment,
         identity=application.identity or None,
-        sync=_SYNC.get(_text(_table(status, "sync").get("status")) or "", SyncStatus.UNKNOWN),
+        sync=_SYNC.get(text(table(status, "sync").get("status")) or "", SyncStatus.UNKNOWN),
         health=health,
-        revision=_revision(_table(status, "sync")),
+        revision=_revision(table(status, "sync")),
         message=_message(conditions, operation, status),
         observed_at=observed_at,
         operation=operation,
         resources=tuple(_resources(status, health)),
         conditions=conditions,
-        images=tuple(image for image in _list(_table(status, "summary"), "images") if isinstance(image, str)),
-        compared_at=_time(status.get("reconciledAt")),
+        images=tuple(image for image in entries(table(status, "summary"), "images") if isinstance(image, str)),
+        compared_at=moment(status.get("reconciledAt")),
     )
 
 
@@ -158,42 +157,42 @@ def _message(conditions: Sequence[Condition], operation: Operation | None, statu
             return condition.message
     if operation is not None and operation.phase in _FAILED and operation.message:
         return operation.message
-    return _text(_table(status, "health").get("message"))
+    return text(table(status, "health").get("message"))
 
 
 def _operation(asked: object, state: Table) -> Operation | None:
     """The operation that was asked for but has no state yet is about to run; an older one's state is not its own."""
-    phase = _enum(OperationPhase, state.get("phase"), OperationPhase.UNKNOWN) if state else None
+    phase = word(OperationPhase, state.get("phase"), OperationPhase.UNKNOWN) if state else None
     if asked is not None and phase not in _RUNNING:
-        return Operation(OperationPhase.RUNNING, "A sync is about to start.", _revision(_table(asked, "sync")))
+        return Operation(OperationPhase.RUNNING, "A sync is about to start.", _revision(table(asked, "sync")))
     if phase is None:
         return None
     return Operation(
         phase=phase,
-        message=_text(state.get("message")),
-        revision=_revision(_table(state, "syncResult")) or _revision(_table(state, "operation", "sync")),
-        started_at=_time(state.get("startedAt")),
-        finished_at=_time(state.get("finishedAt")),
+        message=text(state.get("message")),
+        revision=_revision(table(state, "syncResult")) or _revision(table(state, "operation", "sync")),
+        started_at=moment(state.get("startedAt")),
+        finished_at=moment(state.get("finishedAt")),
     )
 
 
 def _resources(status: Table, whole: HealthStatus) -> Iterator[ResourceStatus]:
     failures = dict(_failures(status))
-    for resource in _list(status, "resources"):
-        given = _table(resource)
-        group, kind, name = (_text(given.get(key)) or "" for key in ("group", "kind", "name"))
-        health = _table(given, "health")
-        namespace = _text(given.get("namespace"))
+    for resource in entries(status, "resources"):
+        given = table(resource)
+        group, kind, name = (text(given.get(key)) or "" for key in ("group", "kind", "name"))
+        health = table(given, "health")
+        namespace = text(given.get("namespace"))
         yield ResourceStatus(
             group=group,
-            version=_text(given.get("version")) or "",
+            version=text(given.get("version")) or "",
             kind=kind,
             namespace=namespace,
             name=name,
             service=service_of(group, kind, name),
-            sync=_SYNC.get(_text(given.get("status")) or "", SyncStatus.UNKNOWN),
-            health=_enum(HealthStatus, health.get("status"), _unassessed(group, kind, whole)),
-            message=failures.get((group, kind, namespace, name)) or _text(health.get("message")),
+            sync=_SYNC.get(text(given.get("status")) or "", SyncStatus.UNKNOWN),
+            health=word(HealthStatus, health.get("status"), _unassessed(group, kind, whole)),
+            message=failures.get((group, kind, namespace, name)) or text(health.get("message")),
         )
 
 
@@ -205,55 +204,24 @@ def _unassessed(group: str, kind: str, whole: HealthStatus) -> HealthStatus:
 
 def _failures(status: Table) -> Iterator[tuple[tuple[str, str, str | None, str], str]]:
     """What the last sync said of the objects that it could not apply."""
-    for resource in _list(_table(status, "operationState", "syncResult"), "resources"):
-        given = _table(resource)
-        message = _text(given.get("message"))
+    for resource in entries(table(status, "operationState", "syncResult"), "resources"):
+        given = table(resource)
+        message = text(given.get("message"))
         if message and (given.get("status") == "SyncFailed" or given.get("hookPhase") in {"Failed", "Error"}):
-            group, kind, name = (_text(given.get(key)) or "" for key in ("group", "kind", "name"))
-            yield (group, kind, _text(given.get("namespace")), name), message
+            group, kind, name = (text(given.get(key)) or "" for key in ("group", "kind", "name"))
+            yield (group, kind, text(given.get("namespace")), name), message
 
 
 def _conditions(status: Table) -> Iterator[Condition]:
-    for condition in _list(status, "conditions"):
-        given = _table(condition)
+    for condition in entries(status, "conditions"):
+        given = table(condition)
         yield Condition(
-            type=_text(given.get("type")) or "Unknown",
-            message=_text(given.get("message")) or "",
-            since=_time(given.get("lastTransitionTime")),
+            type=text(given.get("type")) or "Unknown",
+            message=text(given.get("message")) or "",
+            since=moment(given.get("lastTransitionTime")),
         )
 
 
 def _revision(source: Table) -> str | None:
-    several = [revision for revision in _list(source, "revisions") if isinstance(revision, str)]
-    return _text(source.get("revision")) or next(iter(several), None)
-
-
-def _enum(kind: type[Word], value: object, otherwise: Word) -> Word:
-    """Argo CD's word as ours; a word that is new to us is not `otherwise` but UNKNOWN."""
-    if value is None or value == "":
-        return otherwise
-    word = value.upper() if isinstance(value, str) else ""
-    return next((one for one in kind if one.value == word), kind("UNKNOWN"))
-
-
-def _table(value: object, *path: str) -> Table:
-    for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Table, key: str) -> Sequence[object]:
-    found = value.get(key)
-    return found if isinstance(found, list) else ()
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _time(value: object) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
+    several = [revision for revision in entries(source, "revisions") if isinstance(revision, str)]
+    return text(source.get("revision")) or next(iter(several), None)

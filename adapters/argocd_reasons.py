@@ -3,14 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from adapters.argocd_values import Table, entries, table
 from gitops.rollouts import HealthStatus, Observation, ResourceStatus
 
 _WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"})
 _MESSAGE_CHARACTERS: Final = 600
-
-Table = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ def unwell(observation: Observation) -> tuple[ResourceStatus, ...]:
 
 def worst_pod(tree: object, resource: ResourceStatus) -> PodName | None:
     """The newest pod of a workload that is not healthy; None when the tree shows none."""
-    nodes = [node for node in _list(tree, "nodes") if isinstance(node, Mapping)]
+    nodes = [node for node in entries(tree, "nodes") if isinstance(node, Mapping)]
     pods = [
         node
         for node in nodes
@@ -47,17 +46,17 @@ def pod_words(manifest: str) -> str | None:
         pod = json.loads(manifest)
     except ValueError:
         return None
-    status = _table(pod, "status")
+    status = table(pod, "status")
     said = [*_containers(status), *_scheduling(status)]
     return "; ".join(said)[:_MESSAGE_CHARACTERS] if said else None
 
 
 def _containers(status: Table) -> Iterator[str]:
     for key in ("initContainerStatuses", "containerStatuses"):
-        for container in _list(status, key):
-            name = _table(container).get("name")
-            waiting = _table(container, "state", "waiting")
-            ended = _table(container, "state", "terminated") or _table(container, "lastState", "terminated")
+        for container in entries(status, key):
+            name = table(container).get("name")
+            waiting = table(container, "state", "waiting")
+            ended = table(container, "state", "terminated") or table(container, "lastState", "terminated")
             if waiting.get("reason"):
                 yield f"container {name} waits: {_joined(waiting.get('reason'), waiting.get('message'))}"
             if ended.get("reason") and ended.get("exitCode") != 0:
@@ -66,15 +65,15 @@ def _containers(status: Table) -> Iterator[str]:
 
 
 def _scheduling(status: Table) -> Iterator[str]:
-    for condition in _list(status, "conditions"):
-        given = _table(condition)
+    for condition in entries(status, "conditions"):
+        given = table(condition)
         if given.get("type") == "PodScheduled" and given.get("status") == "False":
             yield _joined(given.get("reason"), given.get("message"))
 
 
 def _belongs(node: Table, wanted: tuple[str, str | None, str], nodes: Sequence[Table], depth: int = 5) -> bool:
     """Whether one of an object's owners, their owners included, is the one that is wanted."""
-    parents = [(one.get("kind"), one.get("namespace"), one.get("name")) for one in _list(node, "parentRefs")]
+    parents = [(one.get("kind"), one.get("namespace"), one.get("name")) for one in entries(node, "parentRefs")]
     if wanted in parents:
         return True
     above = [one for one in nodes if (one.get("kind"), one.get("namespace"), one.get("name")) in parents]
@@ -82,19 +81,8 @@ def _belongs(node: Table, wanted: tuple[str, str | None, str], nodes: Sequence[T
 
 
 def _health(node: Table) -> object:
-    return _table(node, "health").get("status")
+    return table(node, "health").get("status")
 
 
 def _joined(*parts: object) -> str:
     return ": ".join(str(part).strip() for part in parts if part)
-
-
-def _table(value: object, *path: str) -> Table:
-    for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object, key: str) -> Sequence[Any]:
-    found = value.get(key) if isinstance(value, Mapping) else None
-    return found if isinstance(found, list) else ()

@@ -1,7 +1,7 @@
 """Delivery without a cluster: renders environments with Helm, keeps the manifests, and reports exactly what it knows.
 
-One folder per environment below the root: `application.json`, `status.json` and `manifests/`. It never claims a health
-that it did not observe: nothing here runs containers.
+One folder per environment below the root: `application.json`, `status.json`, `tree.json` (local_tree.py) and `manifests/`. It
+never claims a health that it did not observe: nothing here runs containers.
 """
 
 import shutil
@@ -16,13 +16,13 @@ import yaml
 
 from adapters.codec import dumps, loads
 from adapters.durable import replace
+from adapters.local_tree import HEALTH_UNKNOWN, identity, images, keep_tree, modified
 from adapters.ports import Renderer, Repositories
 from adapters.records import Application, Manifests
 from gitops.problems import InvalidRepository, Refused
 from gitops.rollouts import Condition, HealthStatus, Observation, ResourceStatus, SyncStatus
 from gitops.verdicts import RENDER_ERROR
 
-HEALTH_UNKNOWN = "The local delivery renders manifests and runs nothing, so health cannot be observed."
 _WATCH_SECONDS = 0.1
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ class LocalDelivery:
         seen: dict[Path, int] = {}
         looked_at = -1
         while True:
-            changed = _modified(self._root / "changed")
+            changed = modified(self._root / "changed")
             if changed != looked_at:
                 before, seen, looked_at = seen, self._times(), changed
                 yield from _read_all(Observation, [path for path, at in seen.items() if before.get(path) != at])
@@ -89,7 +89,7 @@ class LocalDelivery:
             time.sleep(_WATCH_SECONDS)
 
     def _times(self) -> dict[Path, int]:
-        return {path: _modified(path) for path in self._root.glob("*/*/status.json")}
+        return {path: modified(path) for path in self._root.glob("*/*/status.json")}
 
     def _folder(self, project: str, environment: str) -> Path:
         return self._root / project / environment
@@ -103,8 +103,10 @@ class LocalDelivery:
             where = f"{problem.path}: " if isinstance(problem, InvalidRepository) else ""
             self._keep(application, _broken(application, head, f"{where}{problem.message}"))
         else:
+            documents = list(_documents(manifests))
             self._keep_manifests(application, manifests)
-            self._keep(application, _synced(application, head, manifests))
+            keep_tree(self._folder(application.project, application.environment), application, documents)
+            self._keep(application, _synced(application, head, documents))
 
     def _keep(self, application: Application, observation: Observation) -> None:
         folder = self._folder(application.project, application.environment)
@@ -122,13 +124,6 @@ class LocalDelivery:
         fresh.rename(folder / "manifests")
 
 
-def _modified(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
-
-
 def _read_all(kind: type[T], paths: Iterable[Path]) -> list[T]:
     """What these files hold; one that another process has just removed holds nothing."""
     found = []
@@ -138,11 +133,15 @@ def _read_all(kind: type[T], paths: Iterable[Path]) -> list[T]:
     return found
 
 
-def _synced(application: Application, head: str, manifests: Manifests) -> Observation:
-    documents = [document for text in manifests.files.values() for document in yaml.load_all(text, yaml.CSafeLoader)]
-    resources = tuple(_resource(application, document) for document in documents if document)
-    images = sorted({image for document in documents if document for image in _images(document)})
-    return _observation(application, head, SyncStatus.SYNCED, HEALTH_UNKNOWN, resources=resources, images=tuple(images))
+def _documents(manifests: Manifests) -> Iterator[dict[str, Any]]:
+    for text in manifests.files.values():
+        yield from (document for document in yaml.load_all(text, yaml.CSafeLoader) if document)
+
+
+def _synced(application: Application, head: str, documents: Sequence[dict[str, Any]]) -> Observation:
+    resources = tuple(_resource(application, document) for document in documents)
+    named = tuple(sorted({image for document in documents for image in images(document)}))
+    return _observation(application, head, SyncStatus.SYNCED, HEALTH_UNKNOWN, resources=resources, images=named)
 
 
 def _broken(application: Application, head: str, message: str) -> Observation:
@@ -177,27 +176,14 @@ def _observation(
 
 
 def _resource(application: Application, document: dict[str, Any]) -> ResourceStatus:
-    group, _, version = str(document["apiVersion"]).rpartition("/")
-    metadata = document["metadata"]
+    group, version, kind, name = identity(document)
     return ResourceStatus(
         group=group,
         version=version,
-        kind=str(document["kind"]),
+        kind=kind,
         namespace=application.namespace,
-        name=str(metadata["name"]),
-        service=metadata.get("labels", {}).get("lucity.dev/service"),
+        name=name,
+        service=document["metadata"].get("labels", {}).get("lucity.dev/service"),
         sync=SyncStatus.SYNCED,
         health=HealthStatus.UNKNOWN,
     )
-
-
-def _images(value: object) -> Iterator[str]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            if name == "image" and isinstance(inner, str):
-                yield inner
-            else:
-                yield from _images(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _images(inner)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
+from tests.support.argocd_trees import FakeTrees
 from tests.support.recordings import loaded
 
 TOKEN = "fixed-token"
@@ -24,6 +25,7 @@ class FakeArgoCd:
     applications: dict[str, Body] = field(default_factory=dict)
     projects: dict[str, Body] = field(default_factory=dict)
     repositories: dict[str, Body] = field(default_factory=dict)
+    trees: FakeTrees = field(default_factory=FakeTrees)
     on_look: Callable[[str], object] | None = None
     """What happens when an Application is compared with Git: after its creation, a refresh and a sync."""
     asked: list[str] = field(default_factory=list)
@@ -36,6 +38,8 @@ class FakeArgoCd:
     """Whether deletions go on only when somebody asks for a refresh, as the real one's at times."""
     broken: tuple[int, str, bytes] | None = None
     """What a proxy in front of it answers instead of it: status, content type, body."""
+    turned_away: int = 0
+    """Requests that were answered so."""
     recording: list[bytes] = field(default_factory=list)
     """What the next streams send, each before it ends, instead of the truth."""
     mute: bool = False

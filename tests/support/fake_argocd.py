@@ -30,6 +30,7 @@ def fake_argocd() -> Iterator[FakeArgoCd]:
     finally:
         for listener in list(fake.listeners):
             listener.put(None)
+        fake.trees.end()
         server.shutdown()
         server.server_close()
 
@@ -56,8 +57,9 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query))
         content = self.rfile.read(int(self.headers.get("content-length") or 0))
-        if self.argo.broken is not None:
-            self._send(*self.argo.broken)
+        if (broken := self.argo.broken) is not None:
+            self.argo.turned_away += 1
+            self._send(*broken)
             return
         if self.command != "GET" and self.headers.get("content-type") != "application/json":
             recorded = self.argo.refusals["wrong-content-type"]
@@ -69,7 +71,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.argo.asked.append(f"{self.command} {unquote(parts.path)}")
                 body = json.loads(content) if content else {}
                 answer = self._answer(path, query, body)
-            if answer is None:
+            if answer is None and path[2:]:
+                self.argo.trees.serve(path[2], self)
+            elif answer is None:
                 self._stream()
             else:
                 self._send(200, "application/json", json.dumps(answer).encode())
@@ -94,6 +98,9 @@ class _Handler(BaseHTTPRequestHandler):
         match path:
             case ["stream", "applications"]:
                 return None
+            case ["stream", "applications", name, "resource-tree"]:
+                self._get(name, query)
+                return None
             case ["applications", *rest]:
                 return self._applications(rest, query, body)
             case ["projects", *rest]:
@@ -109,6 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._list(query)
             case "GET", [name]:
                 return self._get(name, query)
+            case "GET", [name, "resource-tree"]:
+                self._get(name, query)
+                return self.argo.trees.of(name)
             case "POST", []:
                 return self._create(body, query)
             case "DELETE", [name]:
