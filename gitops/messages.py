@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from gitops.commits import CommitKind, Image
 from gitops.subjects import Subject, parse_subject
+from gitops.times import parse_time
 
 Trailer = tuple[str, str]
 JOB_ID: Final = "Job-Id"
@@ -97,6 +100,16 @@ def fold(text: str) -> str:
 def image_trailer(service: str, image: Image) -> Trailer:
     """The trailer `Image: api=registry/api:tag@sha256:…`."""
     return IMAGE, f"{service}={image.reference}"
+
+
+def source_committed_at(message: Message, service: str) -> datetime | None:
+    """When the source that a service was built from was committed, as a trailer tells it; None when none does."""
+    for value in message.all(SOURCE_COMMITTED_AT):
+        name, _, moment = value.partition("=")
+        if name == service:
+            with suppress(ValueError):
+                return parse_time(moment)
+    return None
 
 
 def parse_image(text: str) -> tuple[str, Image] | None:

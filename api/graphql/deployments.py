@@ -15,6 +15,7 @@ from api.graphql.images import Image
 from api.graphql.later import Commit, Environment, Job, Project, Rollout
 from api.graphql.nodes import Node, node_id
 from api.graphql.people import Person
+from api.reading import leads
 from api.reading.commits import deployment
 from api.threads import call
 from gitops.commits import CommitRecord, DeploymentRecord
@@ -54,6 +55,11 @@ class Deployment(Node):
     async def rollout(self, info: Info) -> Rollout:
         """Loaded when asked for."""
         return await rollouts.load(info, (self.project_name, self.environment_name, self.record.commit.git.sha))
+
+    @field("From the commit of the source that it was built from, through promotions; null where that is not known.")
+    async def lead_time_seconds(self, info: Info) -> float | None:
+        """Followed when asked for."""
+        return await call(leads.lead_seconds, info.context.ports, self.project_name, self.record)
 
     @field("The job that made the commit.")
     async def job(self, info: Info) -> Job | None:

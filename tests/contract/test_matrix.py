@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from adapters.records import JobState, RolloutRecord
-from gitops.operations.deployments import Deploy, ServiceImage
+from gitops.operations.deployments import Deploy, ServiceImage, SourceRevision
 from gitops.operations.projects import CreateProject
 from gitops.operations.promotions import Promote
 from gitops.operations.services import AddService
@@ -20,6 +20,7 @@ from gitops.rollouts import (
     RolloutPhase,
     SyncStatus,
 )
+from gitops.times import rfc3339
 from tests.support.graphql_lab import Api, with_api
 from tests.support.lab import Lab, make_lab
 from tests.support.valkey import ValkeyServer, valkey_server
@@ -29,6 +30,10 @@ MATRIX = """query M($project: String!) { project(name: $project) { matrix { serv
     commit { subject } job { id kind state } rollout { phase final stale } } } } } }"""
 DEPLOYMENTS = """query D { environment(project: "shop", name: "development") { deployments(service: "api") { nodes {
   image { tag } previousImage { tag } current rollout { phase } actor { name } job { id } } } } }"""
+
+
+LEADS = """query L($name: String!) { environment(project: "shop", name: $name) { deployments { nodes {
+  image { tag } serviceName deployedAt leadTimeSeconds } } } }"""
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +130,27 @@ def test_deployments_are_current_previous_or_superseded(lab: Lab) -> None:
         assert [one["previousImage"] and one["previousImage"]["tag"] for one in nodes] == ["c3", "b2", "a1", None]
         assert [one["job"]["id"] for one in nodes[:3]] == [jobs[3].id, jobs[1].id, jobs[0].id]
         assert {one["actor"]["name"] for one in nodes} == {"Ann"}
+
+    with_api(lab, story)
+
+
+def test_a_deployment_tells_how_long_it_took_from_the_commit_of_its_source(lab: Lab) -> None:
+    project(lab, "shop", ("api", "web"), ("development", "staging", "production"))
+    committed_at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    source = SourceRevision("5" * 40, rfc3339(committed_at))
+    images = (ServiceImage("api", "b2", source=source), ServiceImage("web", "b2"))
+    lab.carry(Deploy("shop", "development", images))
+    lab.carry(Promote("shop", "development", "staging"), Promote("shop", "staging", "production"))
+    lab.carry(Deploy("shop", "development", (ServiceImage("api", "c3"),)))
+
+    async def story(api: Api) -> None:
+        for place in ("development", "staging", "production"):
+            nodes = (await api.data(LEADS, name=place))["environment"]["deployments"]["nodes"]
+            told = {(one["serviceName"], one["image"]["tag"]): one for one in nodes}
+            known = told.pop(("api", "b2"))
+            took = datetime.fromisoformat(known["deployedAt"]) - committed_at
+            assert known["leadTimeSeconds"] == took.total_seconds(), place
+            assert {one["leadTimeSeconds"] for one in told.values()} == {None}
 
     with_api(lab, story)
 

@@ -1,11 +1,23 @@
 """What the control plane writes into commits, it can read back."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops.commits import CommitKind, Image
-from gitops.messages import IMAGE, JOB_ID, REASON, fold, image_trailer, parse, parse_image, render
+from gitops.messages import (
+    IMAGE,
+    JOB_ID,
+    REASON,
+    fold,
+    image_trailer,
+    parse,
+    parse_image,
+    render,
+    source_committed_at,
+)
 from gitops.subjects import Action, Subject, parse_subject, render_subject
 from gitops.values import render_key
 
@@ -222,3 +234,10 @@ def test_an_image_trailer_reads_back(image: Image) -> None:
     key, value = image_trailer("api", image)
     assert (key, parse_image(value)) == (IMAGE, ("api", image))
     assert parse_image("nonsense") is None
+
+
+def test_the_moment_of_a_source_is_read_for_its_service_only_and_where_it_is_one() -> None:
+    moments = {"api": "2026-11-23T12:00:00+02:00", "web": "yesterday", "db": "2026-11-23T10:00:00Z"}
+    message = parse(render("deploy(dev): x", (), [("Source-Committed-At", f"{k}={v}") for k, v in moments.items()]))
+    found = [source_committed_at(message, name) for name in ("api", "db", "web", "none")]
+    assert found == [datetime(2026, 11, 23, 10, tzinfo=UTC)] * 2 + [None] * 2
