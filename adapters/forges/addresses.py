@@ -24,7 +24,7 @@ def _place(url: str) -> tuple[str, str] | None:
         port = parts.port
     except ValueError:
         return None
-    if parts.scheme == "file":
+    if parts.scheme == "file" or (not parts.scheme and parts.path.startswith("/")):
         return "", _path(parts.path)
     if not parts.scheme or not parts.hostname:
         return None
