@@ -13,7 +13,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,18 +22,17 @@ from time import monotonic
 
 import structlog
 
+from adapters.local_git import SETTINGS
 from adapters.ports import GitHost, Repositories, Unreachable
-from adapters.records import NewCommit, PushState
+from adapters.settings_files import SettingsFiles
 from adapters.token_list import FILE, TokenRecord, parse, render
 from adapters.token_uses import TokenUses
 from gitops.changes import Actor, ActorKind
 from gitops.problems import FieldError, InvalidInput, NotFound, Refused
 
 PREFIX = "lct_"
-SETTINGS = "settings"
 KEY_BYTES = 32
 REFRESH_SECONDS = 1.0
-PUSH_TRIES = 8
 LONGEST_TOKEN = 4096
 NAME_LENGTH = 100
 EMAIL_LENGTH = 254
@@ -98,7 +97,7 @@ class Tokens:
     ) -> None:
         self._key = key
         self._repositories = repositories
-        self._githost = githost
+        self._files = SettingsFiles(repositories, githost, clock)
         self._clock = clock
         self._uses = uses
         self._lock = Lock()
@@ -197,10 +196,7 @@ class Tokens:
         with self._lock:
             self._refreshed = monotonic()
             try:
-                head = self._githost.heads([SETTINGS]).get(SETTINGS)
-                if head is not None and head != self._repositories.head(SETTINGS):
-                    head = self._repositories.fetch(SETTINGS)
-                self._learn(head)
+                self._learn(self._files.newest())
             except (Unreachable, Refused) as error:
                 structlog.get_logger().warning("token list not refreshed", reason=str(error))
                 if self._head is None and isinstance(error, Unreachable):
@@ -215,31 +211,16 @@ class Tokens:
             self._head = head
 
     def _read(self, head: str | None) -> dict[str, TokenRecord]:
-        return parse(self._repositories.snapshot(SETTINGS, head).read(FILE) or b"") if head else {}
+        return parse(self._files.read(head, FILE))
 
     def _edit(self, actor: Actor, edit: Edit) -> None:
-        """Commit an edit of the list by compare-and-swap; a look at the host first, for this is rare."""
-        self._githost.create(SETTINGS)
-        for _ in range(PUSH_TRIES):
-            head = self._repositories.fetch(SETTINGS)
-            listed = self._read(head)
-            if (subject := edit(listed)) is None or self._push(actor, head, subject, listed):
-                self.refresh()
-                return
-        raise Unreachable("git", "The list of tokens could not be pushed: its head moves all the time; try again")
+        def edited(data: bytes) -> tuple[bytes, str] | None:
+            listed = parse(data)
+            subject = edit(listed)
+            return None if subject is None else (render(listed), subject)
 
-    def _push(self, actor: Actor, head: str | None, subject: str, listed: Mapping[str, TokenRecord]) -> bool:
-        """Whether it landed; an unclear answer counts as no, and the edit is made again on what is there then."""
-        new = NewCommit(
-            f"{subject}\n\nActor-Id: {actor.id}\n", actor.name, actor.email, self._clock(), {FILE: render(listed)}
-        )
-        commit = self._repositories.commit(SETTINGS, head or "", new)
-        result = self._repositories.push(SETTINGS, head or "", commit)
-        if result.state in {PushState.REFUSED, PushState.DENIED}:
-            if result.problem is not None:
-                raise Refused(result.problem)
-            raise Unreachable("git", f"The Git host refused the list of tokens: {result.message}")
-        return result.state is PushState.ACCEPTED
+        self._files.edit(actor, FILE, edited)
+        self.refresh()
 
     def _sign(self, record: TokenRecord) -> str:
         content = {
