@@ -12,6 +12,7 @@ from api.events import Hub
 from api.graphql.loaders import Loaders
 from api.log_bell import LogBell
 from api.reading.heads import Flights
+from api.resource_trees import Trees
 from gitops.changes import Actor
 
 
@@ -44,6 +45,7 @@ class Context:
     bell: LogBell
     flights: Flights
     checks: Checks
+    trees: Trees
     load: Loaders
 
 
@@ -56,11 +58,12 @@ class Contexts:
         self._checks = checks
         self._flights = Flights(ports)
         self._bell = LogBell(EventTail(ports.settings.redis, ports.settings).log_wakeups)
+        self._trees = Trees(ports, hub, self._flights)
 
     def fresh(self, actor: Actor) -> Context:
         """Make the context of one execution on behalf of `actor`."""
         load = Loaders.of(self._ports, self._flights)
-        return Context(self._ports, actor, self._hub, self._bell, self._flights, self._checks, load)
+        return Context(self._ports, actor, self._hub, self._bell, self._flights, self._checks, self._trees, load)
 
 
 Info = StrawberryInfo[Context, None]

@@ -5,7 +5,7 @@ from typing import Self
 
 import strawberry
 
-from api.graphql import commits, deployed, deployments, points, problems, projects, statuses
+from api.graphql import commits, deployed, deployments, points, problems, projects, resource_trees, statuses
 from api.graphql.context import Info
 from api.graphql.fields import field
 from api.graphql.guards import query
@@ -18,6 +18,7 @@ from api.graphql.later import (
     EnvironmentStatus,
     InvalidRepository,
     Project,
+    ResourceNode,
 )
 from api.graphql.nodes import Node, node_id
 from api.graphql.points import BlameLine, EnvironmentSnapshot, PointInput
@@ -100,6 +101,12 @@ class Environment(Node):
         """Those that count still."""
         now = datetime.now(UTC)
         return [Hold.of(hold) for hold in self.place.environment.holds if hold.stands(now)]
+
+    @field("Its objects as the delivery shows them now; null when the delivery does not answer.")
+    async def resource_tree(self, info: Info) -> list[ResourceNode] | None:
+        """Read when asked for."""
+        found = await info.context.trees.now(self.place.project, self.name)
+        return None if found is None else [resource_trees.ResourceNode.of(node) for node in found]
 
     def find_service(self, name: str) -> DeployedService | None:
         """One service that is deployed here; None when it is not."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from api.graphql.problems import InvalidRepository as InvalidRepository
     from api.graphql.problems import Problem as Problem
     from api.graphql.projects import Project as Project
+    from api.graphql.resource_trees import ResourceNode as ResourceNode
     from api.graphql.rollouts import EnvironmentRollout as EnvironmentRollout
     from api.graphql.rollouts import Rollout as Rollout
     from api.graphql.statuses import EnvironmentStatus as EnvironmentStatus
@@ -46,4 +47,5 @@ else:
     Problem = _later("Problem", "problems")
     Project = _later("Project", "projects")
     PromotionPlan = _later("PromotionPlan", "plans")
+    ResourceNode = _later("ResourceNode", "resource_trees")
     Rollout = _later("Rollout", "rollouts")

@@ -7,7 +7,7 @@ from graphql import GraphQLSchema, lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from api.graphql import announced, problems
+from api.graphql import problems
 from api.graphql.comparisons import ComparisonQuery
 from api.graphql.environments import EnvironmentQuery
 from api.graphql.job_streams import JobSubscription
@@ -18,6 +18,7 @@ from api.graphql.node_query import NodeQuery
 from api.graphql.plan_query import PlanQuery
 from api.graphql.project_events import ProjectSubscription
 from api.graphql.projects import ProjectQuery
+from api.graphql.resource_trees import ResourceTreeSubscription
 from api.graphql.rollouts import RolloutSubscription
 from api.graphql.scalars import SCALARS
 from api.graphql.server import ServerQuery
@@ -25,7 +26,14 @@ from api.graphql.statuses import StatusSubscription
 from api.graphql.tokens import TokenMutation, TokenQuery
 
 QUERIES = (NodeQuery, TokenQuery, ServerQuery, ProjectQuery, EnvironmentQuery, JobQuery, ComparisonQuery, PlanQuery)
-SUBSCRIPTIONS = (JobSubscription, LogSubscription, RolloutSubscription, StatusSubscription, ProjectSubscription)
+SUBSCRIPTIONS = (
+    JobSubscription,
+    LogSubscription,
+    RolloutSubscription,
+    StatusSubscription,
+    ProjectSubscription,
+    ResourceTreeSubscription,
+)
 
 
 def build() -> strawberry.Schema:
@@ -34,7 +42,7 @@ def build() -> strawberry.Schema:
         query=merge_types("Query", QUERIES),
         mutation=merge_types("Mutation", (*MUTATIONS, TokenMutation)),
         subscription=merge_types("Subscription", SUBSCRIPTIONS),
-        types=[*problems.TYPES, *announced.TYPES],
+        types=problems.TYPES,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 
