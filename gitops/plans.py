@@ -13,7 +13,7 @@ from gitops.operations.promotions import Promote
 from gitops.operations.rollbacks import Rollback
 from gitops.problems import PlanStale, Refused
 from gitops.repository import images, read_environment
-from gitops.tree import Tree
+from gitops.tree import Overlaid, Tree
 
 Plannable = Promote | Rollback
 
@@ -71,10 +71,11 @@ def _warnings(change: Plannable, tree: Tree, draft: Draft, items: tuple[Item, ..
         yield f"nothing to do: {target} already is as asked"
     if not isinstance(change, Promote):
         return
+    after = Overlaid(tree, draft.writes)
     for item in items:
         if item.before is None:
             yield f"{item.service} does not run in {target} yet"
-        lacking = _variables(tree, change.source, item.service) - _variables(tree, target, item.service)
+        lacking = _variables(tree, change.source, item.service) - _variables(after, target, item.service)
         if lacking:
             yield f"{item.service} has variables in {change.source} that {target} lacks: {', '.join(sorted(lacking))}"
 

@@ -64,6 +64,8 @@ def test_a_plan_warns_of_what_the_target_lacks_and_of_nothing_to_do() -> None:
         "api does not run in staging yet",
         "api has variables in development that staging lacks: A",
     )
+    along = plan(replace(PROMOTE, names=("api",), include=("variables",)), tree, CONTEXT)
+    assert along.warnings == ("api does not run in staging yet",)
     tree = tree.with_writes(PROMOTE.apply(tree, CONTEXT).writes)
     assert "nothing to do: staging already is as asked" in plan(PROMOTE, tree, CONTEXT).warnings
 
