@@ -1,8 +1,6 @@
 """What tags stand for at the commit point: asked of the registry once, however often a batch is built again."""
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Final
 
 import structlog
 
@@ -10,9 +8,8 @@ from adapters.ports import Registry, Unreachable
 from gitops.changes import FoundTag
 from gitops.commits import Image
 from gitops.problems import NotFound, Refused
+from jobs.lookups import LOOKUP_SECONDS, told_in_time
 
-LOOKUP_SECONDS: Final = 5.0
-_AT_ONCE: Final = 16
 _log = structlog.get_logger()
 _Key = tuple[str, str]
 _Asked = FoundTag | NotFound
@@ -47,18 +44,11 @@ class Digests:
         return found
 
     def _ask(self, registry: Registry, keys: list[_Key]) -> dict[_Key, _Asked]:
-        pool = ThreadPoolExecutor(min(_AT_ONCE, len(keys)), thread_name_prefix="digests")
-        try:
-            futures = {key: pool.submit(self._ask_one, registry, key) for key in keys}
-            done, late = wait(futures.values(), self._seconds)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        told = told_in_time(lambda key: self._ask_one(registry, key), keys, self._seconds)
+        late = [key for key in keys if key not in told]
         if late:
             self._outage = f"the registry did not answer within {self._seconds:.0f} s"
-        return {
-            key: future.result() if future in done else _unknown(key, self._outage or "")
-            for key, future in futures.items()
-        }
+        return {**told, **{key: _unknown(key, self._outage or "") for key in late}}
 
     def _ask_one(self, registry: Registry, key: _Key) -> _Asked:
         repository, tag = key

@@ -8,10 +8,10 @@ from strawberry.dataloader import DataLoader
 
 from adapters.records import JobRecord
 from adapters.wiring import Ports
-from api.reading import commits, heads, jobs, rollouts, statuses
+from api.reading import commits, heads, jobs, rollouts, statuses, tags
 from api.reading.heads import Flights
 from api.reading.repositories import views_of
-from api.threads import call
+from api.threads import call, call_aside
 from gitops.commits import CommitRecord
 from gitops.repository import Repository
 from jobs.heads import Head
@@ -37,6 +37,8 @@ class Loaders:
     job: DataLoader[jobs.JobKey, JobRecord | None]
     unfinished: DataLoader[str, Sequence[JobRecord] | None]
     """project → its unfinished jobs; None when Redis is away"""
+    tags: DataLoader[str, Sequence[str] | None]
+    """image repository → its tags, the highest first; None where it cannot be told"""
 
     @classmethod
     def of(cls, ports: Ports, flights: Flights) -> "Loaders":
@@ -50,11 +52,19 @@ class Loaders:
             rollout=_batched(lambda keys: rollouts.rollouts_of(ports, flights, keys)),
             job=_batched(lambda keys: jobs.jobs_of(ports, flights, keys)),
             unfinished=_batched(lambda keys: jobs.unfinished_of(ports, keys)),
+            tags=_aside(lambda keys: tags.tags_of(ports, keys)),
         )
 
 
 def _batched(read: Callable[[Sequence[K]], Sequence[V]]) -> DataLoader[K, V]:
     async def load(keys: list[K]) -> Sequence[V]:
         return await call(read, keys)
+
+    return DataLoader(load)
+
+
+def _aside(read: Callable[[Sequence[K]], Sequence[V]]) -> DataLoader[K, V]:
+    async def load(keys: list[K]) -> Sequence[V]:
+        return await call_aside(read, keys)
 
     return DataLoader(load)

@@ -4,9 +4,13 @@ from typing import Self
 
 import strawberry
 
+from api.graphql.connections import page_size
+from api.graphql.context import Info
+from api.graphql.fields import field
 from api.graphql.nodes import Node, node_id
 from api.graphql.scalars import JSON
 from api.graphql.variables import Variable
+from api.reading.tags import page
 from gitops.services import Service as Model
 from gitops.services import Source
 
@@ -42,6 +46,23 @@ class Service(Node):
     source: ServiceSource | None
     variables: list[Variable]
     values: JSON | None
+
+    @field(
+        "Tags of its image in the registry of LUCITY_REGISTRY, the highest first: v1.10 before v1.9, a commit's SHA"
+        " anywhere. `after` is the last tag of the page before, `contains` a part of what is looked for. Null when the"
+        " registry does not tell, or the image is elsewhere."
+    )
+    async def tags(
+        self,
+        info: Info,
+        first: int | None = 20,
+        after: str | None = strawberry.UNSET,
+        contains: str | None = strawberry.UNSET,
+    ) -> list[str] | None:
+        """Asked when asked for; once for all services of an answer."""
+        size = page_size(first)
+        found = await info.context.load.tags.load(self.image)
+        return None if found is None else page(found, size, after or None, contains or None)
 
     @classmethod
     def of(cls, project: str, model: Model) -> Self:
