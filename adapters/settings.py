@@ -125,6 +125,10 @@ class Settings(BaseSettings):
     """A render that takes more is ended and is a render error."""
     builder_concurrency: int = Field(default=2, ge=1)
     """Builds that one `lucity builder` carries out beside each other."""
+    allow_local_sources: bool = False
+    """Whether sources may be at file://, http:// and addresses that are not public; for development."""
+    source_mib: int = Field(default=1024, ge=1)
+    """A clone of a source repository that takes more disk is ended, and its build fails."""
     source_timeout_seconds: float = Field(default=300, gt=0)
     """A clone of a source repository that takes longer is ended, and its build fails."""
     source_poll_seconds: float = Field(default=60, gt=0)

@@ -190,9 +190,11 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
         trees=trees,
         cluster=_cluster(settings),
         pod_logs=_pod_logs(settings),
-        secrets=build_secrets(settings),
+        secrets=secrets,
+        endpoints=Endpoints(git.files, secrets),
+        outbound=RedisOutbound(redis, settings),
         registry=_registry(settings),
-        sources=cast("Sources", None),
+        sources=_sources(settings),
         builder=_builder(settings),
         tokens=tokens,
         bell=bell(settings, leases),
@@ -238,6 +240,14 @@ def _registry(settings: Settings) -> Registry | None:
     user, file = settings.registry_username, settings.registry_password_file
     login = None if user is None or file is None else Login(user, file)
     return OciRegistry(RegistryAddress.parse(settings.registry), login, insecure=settings.registry_insecure)
+
+
+def _sources(settings: Settings) -> Sources:
+    """The users' own repositories."""
+    from adapters.sources import GitSources  # noqa: PLC0415 - most processes clone nothing
+
+    root, bounds = settings.data / "sources", (settings.source_timeout_seconds, settings.source_mib)
+    return GitSources(root, *bounds, local=settings.allow_local_sources)
 
 
 def _builder(settings: Settings) -> Builder:

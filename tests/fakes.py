@@ -179,6 +179,7 @@ class FakeSources:
         files = source.commits[sha]
         committed_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=list(source.commits).index(sha))
         with tempfile.TemporaryDirectory() as name:
+            Path(name).chmod(0o755)  # builders read it as somebody else
             for path, content in files.items():
                 (Path(name) / path).parent.mkdir(parents=True, exist_ok=True)
                 (Path(name) / path).write_bytes(content)
@@ -186,8 +187,10 @@ class FakeSources:
 
     def _source(self, url: str, credentials: bytes | None) -> FakeSource:
         found = self.repositories.get(url)
-        if self.outage or found is None:
-            raise Unreachable("source", self.outage or f"{url} does not answer")
+        if self.outage:
+            raise Unreachable("source", self.outage)
+        if found is None:
+            raise Refused(JobFailure(f"{url} is no source repository"))
         if self.passwords.get(url) not in {None, credentials}:
             raise Refused(JobFailure(f"{url} refuses the credentials of this project"))
         return found
