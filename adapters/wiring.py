@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 from redis import Redis
 
@@ -190,9 +189,7 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
         trees=trees,
         cluster=_cluster(settings),
         pod_logs=_pod_logs(settings),
-        secrets=secrets,
-        endpoints=Endpoints(git.files, secrets),
-        outbound=RedisOutbound(redis, settings),
+        secrets=build_secrets(settings),
         registry=_registry(settings),
         sources=_sources(settings),
         builder=_builder(settings),
