@@ -58,9 +58,10 @@ class Trees:
         """The present tree, empty before there is an application; None when the delivery does not answer soon."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return await _read(self._ports, project, environment)
+                found = await call_aside(self._ports.trees.tree, project, environment)
         except (Unreachable, TimeoutError):
             return None
+        return () if found is None else tuple(found)
 
     async def follow(self, project: str, environment: str) -> AsyncGenerator[Seen, None]:
         """The present tree, then every change of it, through outages, until the environment is deleted."""
@@ -166,23 +167,26 @@ class _Watch:
         told = False
         while True:
             try:
-                await self._look()
+                if await self._look():
+                    await self._listen()
                 told = False
-                await self._listen()
             except Unreachable as outage:
                 if not told:
                     _log.info("resource tree unreachable", project=self._project, reason=str(outage))
                 told = True
             await _pause()
 
-    async def _look(self) -> None:
-        nodes = await _read(self._ports, self._project, self._environment)
+    async def _look(self) -> bool:
+        """Whether there is an application to look at."""
+        found = await call_aside(self._ports.trees.tree, self._project, self._environment)
+        nodes = () if found is None else tuple(found)
         if self._seen is None or nodes != self._seen.nodes:
             self._seen = Seen(nodes, datetime.now(UTC))
             self._tell()
+        return found is not None
 
     async def _listen(self) -> None:
-        """Until the bell says no more; raises what it raises."""
+        """Until the bell says no more, or there is nothing to look at; raises what the bell raises."""
         rung = asyncio.Event()
         ringing = asyncio.ensure_future(self._hear(rung))
         ringing.add_done_callback(lambda _: rung.set())
@@ -192,9 +196,9 @@ class _Watch:
                     await asyncio.wait_for(rung.wait(), seconds)
                 rung.clear()
                 if ringing.done():
-                    ringing.result()
-                    return
-                await self._look()
+                    return ringing.result()
+                if not await self._look():
+                    return None
         finally:
             await _end(ringing)
 
@@ -202,11 +206,6 @@ class _Watch:
         async with aclosing(self._ports.trees.rings(self._project, self._environment)) as rings:
             async for _ in rings:
                 rung.set()
-
-
-async def _read(ports: Ports, project: str, environment: str) -> tuple[ResourceNode, ...]:
-    found = await call_aside(ports.trees.tree, project, environment)
-    return () if found is None else tuple(found)
 
 
 async def _pause() -> None:
