@@ -95,7 +95,7 @@ class OciRegistry:
             raise Refused(NotFound(f"{repository} has no image {digest} (any more)", "image", f"{repository}@{digest}"))
         if answer.status != httpx.codes.OK or f"sha256:{hashlib.sha256(answer.body).hexdigest()}" != digest:
             raise self._api.strange(answer)
-        kind = {"Content-Type": answer.headers.get("content-type", MANIFESTS[1])}
+        kind = {"Content-Type": answer.headers.get("content-type", MANIFESTS[1]).partition(";")[0]}
         put = self._api.ask(
             "PUT", f"/v2/{path}/manifests/{quote(tag)}", f"repository:{path}:pull,push", deadline, kind, answer.body
         )

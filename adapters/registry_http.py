@@ -145,9 +145,7 @@ class RegistryApi:
 
     def _token(self, challenge: Challenge, scope: str, deadline: float) -> tuple[str, float]:
         """https://distribution.github.io/distribution/spec/auth/token/ with our login, or as anybody."""
-        realm = httpx.URL(challenge.parameters.get("realm", ""))
-        if not realm.host or realm.scheme not in ({"http", "https"} if self._insecure else {"https"}):
-            raise Unreachable("registry", f"{self.host} names no token service that our password could be shown to")
+        realm = self._realm(challenge)
         asked = {"service": challenge.parameters.get("service"), "scope": challenge.parameters.get("scope") or scope}
         url = realm.copy_merge_params({name: value for name, value in asked.items() if value})
         headers = {} if self._login is None else {"Authorization": self._login.header()}
@@ -161,6 +159,15 @@ class RegistryApi:
             raise Unreachable("registry", f"{realm.host} gives no token for {self.host}: {words(answer)}")
         seconds = lasts if isinstance(lasts, int | float) and lasts > 0 else _TOKEN_SECONDS
         return f"Bearer {token}", seconds * 0.9
+
+    def _realm(self, challenge: Challenge) -> httpx.URL:
+        try:
+            realm = httpx.URL(challenge.parameters.get("realm", ""))
+        except httpx.InvalidURL:
+            realm = httpx.URL()
+        if not realm.host or realm.scheme not in ({"http", "https"} if self._insecure else {"https"}):
+            raise Unreachable("registry", f"{self.host} names no token service that our password could be shown to")
+        return realm
 
     def _patiently(
         self, method: str, url: str, headers: Mapping[str, str], deadline: float, content: bytes | None

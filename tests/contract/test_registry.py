@@ -284,7 +284,7 @@ class TestGettingIn:
             with pytest.raises(Unreachable, match="gives no token"):
                 client(fake.address, login=True).digest(f"{fake.address}/api", "v1")
 
-    @pytest.mark.parametrize("realm", ["", "ftp://127.0.0.1/token", "/token"])
+    @pytest.mark.parametrize("realm", ["", "ftp://127.0.0.1/token", "/token", "http://a:b/"])
     def test_a_password_is_shown_to_no_strange_address(self, client: Client, realm: str) -> None:
         with fake_registry() as fake:
             fake.broken = Failure(401, headers=(("www-authenticate", f'Bearer realm="{realm}"'),))

@@ -149,6 +149,7 @@ def test_only_a_manifest_has_a_digest(answer: Answer, digest: str | None) -> Non
         (b'{"name": "a", "tags": {}}', []),
         (b'{"errors": []}', None),
         (b"[]", None),
+        (b"[" * 100_000, None),
     ],
 )
 def test_only_tags_are_tags(body: bytes, tags: list[str] | None) -> None:
