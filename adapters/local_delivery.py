@@ -1,7 +1,7 @@
 """Delivery without a cluster: renders environments with Helm, keeps the manifests, and reports exactly what it knows.
 
-One folder per environment below the root: `application.json`, `status.json`, `tree.json` (local_tree.py) and `manifests/`. It
-never claims a health that it did not observe: nothing here runs containers.
+One folder per environment below the root: `application.json`, `status.json`, `tree.json` (see local_tree.py) and
+`manifests/`. It never claims a health that it did not observe: nothing here runs containers.
 """
 
 import shutil

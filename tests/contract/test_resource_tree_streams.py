@@ -151,9 +151,9 @@ def test_equal_trees_are_no_event(shop: Lab, fake: FakeArgoCd) -> None:
             await stream.next()
             await listened(fake)
             for kind in ("Pod", "Deployment", "ReplicaSet"):
-                read = len(fake.trees.read)
+                fake.trees.read.clear()
                 fake.trees.put(NAME, altered(recorded_tree(), kind, ticked))
-                await until(lambda read=read: len(fake.trees.read) > read, "the tree to be read again")
+                await until(lambda: fake.trees.read, "the tree to be read again")
             fake.trees.put(NAME, altered(recorded_tree(), "Pod", degraded))
             assert healths(await stream.next()) == ["DEGRADED", "DEGRADED"]
 
