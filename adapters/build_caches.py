@@ -113,7 +113,7 @@ class Caches:
     @contextmanager
     def open(self, key: str, wait: Callable[[], None]) -> Iterator[Cache]:
         """The cache of this key (see `key_of`), for us alone; `wait` is called while others hold it, and may raise."""
-        folder = self.root / key
+        folder = self.root.absolute() / key
         while True:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             with suppress(FileExistsError):
@@ -166,7 +166,7 @@ class Caches:
 
     def _folders(self) -> list[Path]:
         with suppress(FileNotFoundError):
-            return [path for path in self.root.iterdir() if not path.name.startswith(".")]
+            return [path for path in self.root.absolute().iterdir() if not path.name.startswith(".")]
         return []
 
     def _remove(self, folder: Path) -> None:

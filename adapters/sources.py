@@ -67,7 +67,7 @@ class GitSources:
         login = Login.parse(credentials, address.scheme)
         pinned = () if self.local else address.resolve()
         with self._folder() as folder:
-            variables = source_logins.write(folder, address, login, pinned, self.root / "known_hosts")
+            variables = source_logins.write(folder, address, login, pinned, self.root.absolute() / "known_hosts")
             deadline = Deadline(self.timeout_seconds, "reading the source repository", "LUCITY_SOURCE_TIMEOUT_SECONDS")
             growth = Growth((folder,), self.allowed_mib, "the source repository", "LUCITY_SOURCE_MIB")
 
@@ -82,7 +82,7 @@ class GitSources:
         """A private folder that is removed at the end, or by the next who comes when this process is killed."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._remove_abandoned()
-        folder = Path(tempfile.mkdtemp(dir=self.root, prefix="clone-"))
+        folder = Path(tempfile.mkdtemp(dir=self.root.absolute(), prefix="clone-"))
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)

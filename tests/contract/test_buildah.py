@@ -327,3 +327,35 @@ class TestPushing:
         real.build(order(tmp_path / "one", run, cache="shop/on-base"), log, never)
         assert "on base" in log.text.splitlines()
         assert "auths" not in log.text
+
+
+ABSENCE = """
+import os, sys
+from pathlib import Path
+from adapters.build_caches import Caches
+from adapters.buildah import BuildahBuilder
+from tests.support.building import BOUNDS
+os.environ["PATH"] = sys.argv[1]
+os.setuid(int(sys.argv[2]))
+print(BuildahBuilder(Caches(Path("builds"), 1, 1), BOUNDS, lambda: None).absence())
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "user", "held", "reason"),
+    [
+        ("/nonexistent", "0", [], "buildah is not on PATH"),
+        (os.environ["PATH"], "65534", [], "takes root"),
+        (os.environ["PATH"], "0", ["--bounding-set=-sys_admin", "--inh-caps=-sys_admin"], "Operation not permitted"),
+        (os.environ["PATH"], "0", [], "None"),
+    ],
+    ids=["no-program", "no-root", "no-namespaces", "all-there"],
+)
+def test_why_nothing_can_be_built_is_told(
+    buildah: BuildahBuilder, tmp_path: Path, path: str, user: str, held: list[str], reason: str
+) -> None:
+    assert buildah.absence() is None
+    command = ["setpriv", *held, sys.executable, "-c", ABSENCE, path, user]
+    variables = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
+    said = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=True)
+    assert reason in said.stdout
