@@ -17,6 +17,7 @@ import httpx
 
 from adapters.ports import Unreachable
 from adapters.settings import Settings
+from adapters.trust import SYSTEM, Trust
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
@@ -123,8 +124,11 @@ def login_of(settings: Settings) -> Credentials:
 class ArgoCdApi:
     """Requests to one Argo CD; safe for threads, and for a process that forked."""
 
-    def __init__(self, url: str, credentials: Credentials, silence_seconds: float = SILENCE_SECONDS) -> None:
+    def __init__(
+        self, url: str, credentials: Credentials, silence_seconds: float = SILENCE_SECONDS, trust: Trust = SYSTEM
+    ) -> None:
         self._url = url.rstrip("/")
+        self.trust = trust
         self._credentials = credentials
         self._silence_seconds = silence_seconds
         self._guard = threading.Lock()
@@ -220,7 +224,7 @@ class ArgoCdApi:
         with self._guard:
             client = self._clients.get(os.getpid())
             if client is None:
-                client = httpx.Client(follow_redirects=False)
+                client = httpx.Client(verify=self.trust.context, follow_redirects=False)
                 self._clients = {os.getpid(): client}
             return client
 

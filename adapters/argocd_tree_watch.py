@@ -1,8 +1,6 @@
 """The objects of an Application as Argo CD shows them, and the stream that tells when they changed."""
 
-import ssl
 from collections.abc import AsyncGenerator
-from functools import cached_property
 
 import httpx
 
@@ -48,7 +46,7 @@ class ArgoCdTrees:
         query = self._query(project)
         try:
             async with (
-                httpx.AsyncClient(verify=self._trusted, timeout=timeout) as client,
+                httpx.AsyncClient(verify=self._api.trust.context, timeout=timeout) as client,
                 client.stream("GET", url, params=query, headers=headers) as response,
             ):
                 if not _is_stream(response):
@@ -64,11 +62,6 @@ class ArgoCdTrees:
     def _query(self, project: str) -> dict[str, str]:
         # Without the project Argo CD answers 403 for an Application that is not there.
         return {"project": project, "appNamespace": self._namespace}
-
-    @cached_property
-    def _trusted(self) -> ssl.SSLContext:
-        """Made once: it takes long enough to be felt by an event loop."""
-        return httpx.create_ssl_context()
 
 
 def _is_stream(response: httpx.Response) -> bool:

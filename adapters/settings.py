@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     """Access to the cluster: a kubeconfig file, or `in-cluster` for the pod's service account. None: Lucity makes and
     deletes no namespaces.
     """
+    ca_file: Path | None = None
+    """Certificates, as PEM, of authorities that count besides the system's for Argo CD and Soft-serve."""
     secrets: Literal["files", "kubernetes"] = "files"
     """Where small secrets are kept: files in <data>/secrets, or Kubernetes Secrets, which needs LUCITY_KUBECONFIG."""
     secrets_namespace: Namespace | None = None

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from adapters.bundles import checked, keep_bundle, references
 from adapters.folder_lock import Flight
-from adapters.git_process import Finished, run
+from adapters.git_process import run
 from adapters.local_git import SETTINGS
 from adapters.ports import Unreachable
 from adapters.softserve_accounts import READER, WRITER, Accounts
@@ -44,7 +44,10 @@ class SoftServeGitHost:
         self._listing = Flight(self._list)
         self._guard = threading.Lock()
         self._web_tokens: dict[str, tuple[float, str]] = {}
-        self._heads = Heads(self._http_url, self._reading, lambda repository: self._grant(repository, WRITER))
+        self.trust = accounts.trust
+        self._heads = Heads(
+            self._http_url, self._reading, lambda repository: self._grant(repository, WRITER), accounts.trust
+        )
 
     def prepare(self) -> None:
         """What the first start makes and every start looks at: users, tokens, lucity/settings, no strangers. Raises
@@ -89,11 +92,11 @@ class SoftServeGitHost:
 
     def remote(self, project: str) -> tuple[str, Mapping[str, str]]:
         """See GitHost.remote: for fetching, with the writer's access token."""
-        return self._url(_repository(project)), _for_git(self._reading())
+        return self._url(_repository(project)), self._for_git(self._reading())
 
     def target(self, project: str) -> tuple[str, Mapping[str, str]]:
         """See GitHost.target: with a token for this repository only, which creates none."""
-        return self._url(_repository(project)), _for_git(self._writing(project))
+        return self._url(_repository(project)), self._for_git(self._writing(project))
 
     def request(self, project: str, *, push: bool) -> tuple[str, Mapping[str, str]]:
         """The repository's URL, and headers that carry credentials for reading or for pushing. Raises Refused(NotFound)
@@ -158,7 +161,7 @@ class SoftServeGitHost:
 
     def _bundle(self, project: str, leaving: str) -> None:
         self._grant(leaving, WRITER)
-        environment = _for_git(self._reading())
+        environment = self._for_git(self._reading())
         self._archive.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryDirectory(dir=self._archive, prefix=".copy-") as folder:
             copy = ["clone", "--quiet", "--mirror", "--template=", "--", self._url(leaving), folder]
@@ -171,8 +174,8 @@ class SoftServeGitHost:
                 raise Unreachable("git", f"{leaving} on Soft-serve changed while it was archived, it is kept")
         self._ask("repo", "delete", leaving, fine=(_NOT_FOUND,))
 
-    def _git(self, environment: Mapping[str, str], *arguments: str) -> Finished:
-        return checked(run(arguments, environment=environment, timeout_seconds=_CLONE_SECONDS))
+    def _for_git(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        return {**_configuration(headers), **self.trust.for_git}
 
 
 def parse_references(listing: bytes) -> dict[str, str]:
@@ -191,7 +194,7 @@ def _basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def _for_git(headers: Mapping[str, str]) -> Mapping[str, str]:
+def _configuration(headers: Mapping[str, str]) -> Mapping[str, str]:
     # Not in the URL nor in the arguments, where other processes and messages would show them.
     values = [
         ("http.followRedirects", "false"),

@@ -13,6 +13,7 @@ from adapters.durable import replace
 from adapters.folder_lock import locked
 from adapters.ports import Secrets, Unreachable
 from adapters.softserve_ssh import KNOWN_HOSTS, Declined, Ssh, Unfit, parse_access, parse_token, parse_user
+from adapters.trust import SYSTEM, Trust
 
 PLATFORM = "platform"
 WRITER = "writer"
@@ -25,12 +26,15 @@ _LOCK_SECONDS = 120.0
 class Accounts:
     """The three users. `folder` holds what the ssh program reads: keys and known hosts; it can be deleted."""
 
-    def __init__(self, ssh: Ssh, http_url: str, admin_key: Path, folder: Path, secrets: Secrets) -> None:
+    def __init__(
+        self, ssh: Ssh, http_url: str, admin_key: Path, folder: Path, secrets: Secrets, trust: Trust = SYSTEM
+    ) -> None:
         self._ssh = ssh
         self._http_url = http_url
         self._admin_key = admin_key
         self._folder = folder
         self._secrets = secrets
+        self.trust = trust
         self._guard = threading.RLock()
 
     def prepare(self) -> None:
@@ -131,7 +135,7 @@ class Accounts:
         """Whether a user's token opens a repository that the user may read. Raises Unreachable."""
         url = f"{self._http_url}/{repository}.git/info/refs?service=git-upload-pack"
         try:
-            answer = httpx.get(url, auth=(name, token), timeout=10)
+            answer = httpx.get(url, auth=(name, token), timeout=10, verify=self.trust.context)
         except httpx.HTTPError as error:
             raise Unreachable("git", f"Soft-serve at {self._http_url} does not answer: {error}") from None
         return answer.status_code not in {401, 403}

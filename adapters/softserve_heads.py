@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from adapters.ports import Unreachable
+from adapters.trust import SYSTEM, Trust
 
 _MAIN = re.compile(rb"^(?:0000)?[0-9a-f]{4}(?P<sha>[0-9a-f]{40}) refs/heads/main[\0\n]", re.MULTILINE)
 _ADVERTISEMENT = b"001e# service=git-upload-pack\n0000"
@@ -23,11 +24,17 @@ _SECONDS_FOR_EACH = 0.02
 class Heads:
     """`headers` answers credentials of the user `writer`; `admit` lets that user in where the host does not yet."""
 
-    def __init__(self, url: str, headers: Callable[[], Mapping[str, str]], admit: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        url: str,
+        headers: Callable[[], Mapping[str, str]],
+        admit: Callable[[str], object],
+        trust: Trust = SYSTEM,
+    ) -> None:
         self._url = url
         self._headers = headers
         self._admit = admit
-        self._tls = httpx.create_ssl_context()
+        self._trust = trust
         self._guard = threading.Lock()
         self._known: dict[str, tuple[float, str | None]] = {}
 
@@ -58,7 +65,7 @@ class Heads:
             return [one for one in repositories if self._known.get(one, (0.0, None))[0] <= now]
 
     def _client(self) -> httpx.Client:
-        return httpx.Client(verify=self._tls, timeout=_SECONDS, headers=self._headers())
+        return httpx.Client(verify=self._trust.context, timeout=_SECONDS, headers=self._headers())
 
     def _head(self, client: httpx.Client, repository: str) -> str | None:
         answer = self._refs(client, repository)

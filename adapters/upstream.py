@@ -5,7 +5,6 @@ the user's.
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 from ssl import SSLContext
 
 import httpx
@@ -19,10 +18,13 @@ _TIMEOUT = httpx.Timeout(30, connect=5, read=300)
 
 @dataclass(frozen=True)
 class Upstream:
-    """See smart_http.ServedRepository: the repository at `url`. `headers` carry credentials."""
+    """See smart_http.ServedRepository: the repository at `url`. `headers` carry credentials, `tls` says whom
+    to trust.
+    """
 
     url: str
     headers: Mapping[str, str]
+    tls: SSLContext
 
     async def advertise(self, service: Service, protocol: str | None) -> AsyncGenerator[bytes, None]:
         """See ServedRepository.advertise."""
@@ -60,7 +62,7 @@ class Upstream:
     @asynccontextmanager
     async def _answered(self, request: httpx.Request, media: str) -> AsyncIterator[httpx.Response]:
         try:
-            async with httpx.AsyncClient(verify=_tls(), timeout=_TIMEOUT) as client:
+            async with httpx.AsyncClient(verify=self.tls, timeout=_TIMEOUT) as client:
                 answer = await client.send(request, stream=True)
                 try:
                     self._judge(answer, media)
@@ -74,8 +76,3 @@ class Upstream:
         if answer.status_code != httpx.codes.OK or answer.headers.get("content-type") != media:
             said = f"{answer.status_code} {answer.reason_phrase}"
             raise Unreachable("git", f"the Git host did not take Lucity's request ({said}); is the project gone?")
-
-
-@cache
-def _tls() -> SSLContext:
-    return httpx.create_ssl_context()

@@ -60,6 +60,7 @@ from adapters.tokens import Tokens, load_or_create_key
 from adapters.upstream import Upstream
 from gitops.commits import Person
 
+from adapters.trust import Trust
 
 @dataclass(frozen=True)
 class Ports:
@@ -106,7 +107,8 @@ class Git:
         """A project's repository for a user's git. Raises Refused(NotFound) and Unreachable."""
         match self.host:
             case SoftServeGitHost():
-                return Upstream(*self.host.request(project, push=service is Service.RECEIVE_PACK))
+                url, headers = self.host.request(project, push=service is Service.RECEIVE_PACK)
+                return Upstream(url, headers, self.host.trust.context)
             case LocalGitHost():
                 return BareRepository.of(self.host.path(project), project)
 
@@ -143,7 +145,8 @@ def _githost(settings: Settings) -> LocalGitHost | SoftServeGitHost:
         return LocalGitHost(settings.data / "git", archive)
     folder = settings.data / "softserve"
     ssh = Ssh.to(ssh_url, folder / "known_hosts")
-    return SoftServeGitHost(Accounts(ssh, http_url, key, folder, build_secrets(settings)), http_url, archive)
+    accounts = Accounts(ssh, http_url, key, folder, build_secrets(settings), Trust.of(settings))
+    return SoftServeGitHost(accounts, http_url, archive)
 
 
 def build_secrets(settings: Settings) -> Secrets:
@@ -210,7 +213,7 @@ def _delivery(settings: Settings, git: Git, renderer: Renderer, tokens: Tokens) 
     from adapters.argocd_tree_watch import ArgoCdTrees  # noqa: PLC0415
 
     place = Place(settings.argocd_namespace, settings.argocd_destination, settings.kubeconfig is None)
-    api = ArgoCdApi(settings.argocd_url, login_of(settings))
+    api = ArgoCdApi(settings.argocd_url, login_of(settings), trust=Trust.of(settings))
     return ArgoCdDelivery(api, _reading(settings, git, tokens), place), ArgoCdTrees(api, place.namespace)
 
 

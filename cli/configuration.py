@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from adapters.failpoints import Failpoints
 from adapters.settings import Settings
+from adapters.trust import Trust
 from adapters.wiring import build_secrets
 from cli.failures import StartFailed
 
@@ -22,6 +23,7 @@ def read_settings(given: Mapping[str, object] | None = None) -> Settings:
         settings = settings.model_copy(update={"data": settings.data.expanduser().resolve()})
         Failpoints.parse(settings.failpoint, settings.data, testing=settings.testing)
         _judge_kubeconfig(settings)
+        Trust.of(settings)
         build_secrets(settings)
     except ValidationError as error:
         raise StartFailed("\n".join(_sentence(item["loc"], item["msg"]) for item in error.errors())) from None

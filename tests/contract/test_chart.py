@@ -72,7 +72,7 @@ def test_every_process_runs_restricted(objects: list[dict[str, Any]]) -> None:
 def test_no_option_carries_a_secret(objects: list[dict[str, Any]]) -> None:
     assert "Secret" not in {one["kind"] for one in objects}
     for deployment in named(objects, "Deployment").values():
-        assert not [name for name in variables(deployment) if re.search("TOKEN$|PASSWORD|REDIS_URL$", name)]
+        assert not [name for name in variables(deployment) if re.search("TOKEN$|PASSWORD$|REDIS_URL$", name)]
 
 
 def test_every_variable_is_a_setting_that_lucity_takes(objects: list[dict[str, Any]]) -> None:
@@ -149,6 +149,7 @@ def test_who_talks_to_the_cluster_may_do_what_the_adapter_does_and_no_more(chart
     }
     guards = {(kind, verb) for kind in ("resourcequotas", "limitranges", "networkpolicies") for verb in _GUARDING}
     assert rules == {
+        "api": {("pods", "list"), ("pods", "watch"), ("pods/log", "get")},
         "worker": {("namespaces", "get")},
         "observer": {*guards, *(("namespaces", verb) for verb in (*_GUARDING, "list"))},
     }
@@ -156,7 +157,7 @@ def test_who_talks_to_the_cluster_may_do_what_the_adapter_does_and_no_more(chart
         process: one["spec"]["template"]["spec"]["automountServiceAccountToken"]
         for process, one in named(objects, "Deployment").items()
     }
-    assert mounted == {"api": False, "worker": True, "observer": True}
+    assert mounted == {"api": True, "worker": True, "observer": True}
 
 
 _GUARDING = ("get", "create", "patch", "delete")
@@ -188,6 +189,28 @@ def test_who_keeps_secrets_in_kubernetes_may_do_so_in_its_own_namespace_only(cha
         assert variables(deployment)["LUCITY_KUBECONFIG"] == "in-cluster"
     elsewhere = merged(LEAST, {**OPTIONS["secrets in Kubernetes"], "cluster": {"access": "none"}})
     assert "cluster.access: in-cluster, for secrets.in: kubernetes" in chart.refusal(elsewhere)
+
+
+@pytest.mark.parametrize(("kind", "key"), [("Secret", "tls.pem"), ("ConfigMap", "ca.crt")])
+def test_every_process_trusts_an_authority_of_ones_own(chart: Installation, kind: str, key: str) -> None:
+    for deployment in named(chart.objects(OPTIONS[f"an authority in a {kind}"]), "Deployment").values():
+        assert variables(deployment)["LUCITY_CA_FILE"] == "/run/lucity/trust/ca.crt"
+        assert secrets(deployment)["trust/ca.crt"] == ("lucity-ca", key)
+    both = merged(LEAST, {"trust": {"existingSecret": "a", "existingConfigMap": "b"}})
+    assert "trust: one of existingConfigMap and existingSecret, not both" in chart.refusal(both)
+
+
+def test_a_registry_and_its_login_are_whole(chart: Installation) -> None:
+    for deployment in named(chart.objects(OPTIONS["a registry with a login"]), "Deployment").values():
+        assert variables(deployment)["LUCITY_REGISTRY"] == "ghcr.io/acme"
+        assert variables(deployment)["LUCITY_REGISTRY_USERNAME"] == "robot"
+    login = {"username": "robot", "password": {"existingSecret": "lucity-registry"}}
+    assert "registry.address:" in chart.refusal(merged(LEAST, {"registry": login}))
+    nameless = {"address": "ghcr.io", "password": login["password"]}
+    assert "registry.username:" in chart.refusal(merged(LEAST, {"registry": nameless}))
+    open_door = {"address": "ghcr.io", "username": "robot"}
+    said = chart.refusal(merged(LEAST, {"registry": open_door}))
+    assert "create secret generic lucity-registry --from-file=password=FILE" in said
 
 
 def test_a_scaled_process_leaves_its_number_to_the_autoscaler(chart: Installation) -> None:

@@ -69,6 +69,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "no cluster": {"cluster": {"access": "none"}},
     "another cluster": {"cluster": {"access": "kubeconfig", "kubeconfig": {"existingSecret": "lucity-cluster"}}},
     "secrets in Kubernetes": {"secrets": {"in": "kubernetes"}},
+    "an authority in a Secret": {"trust": {"existingSecret": "lucity-ca", "key": "tls.pem"}},
+    "an authority in a ConfigMap": {"trust": {"existingConfigMap": "lucity-ca"}},
+    "a registry": {"registry": {"address": "registry:5000", "insecure": True}},
+    "a registry with a login": {
+        "registry": {
+            "address": "ghcr.io/acme",
+            "username": "robot",
+            "password": {"existingSecret": "lucity-registry"},
+        }
+    },
     "settings": {"settings": {"LUCITY_LOG_LEVEL": "DEBUG", "LUCITY_NAMESPACE_QUOTA": '{"pods": "10"}'}},
     "processes": {"api": PROCESS, "worker": PROCESS, "observer": PROCESS},
     "autoscaling": {
@@ -152,10 +162,11 @@ def variables(deployment: dict[str, Any]) -> dict[str, str]:
 
 
 def secrets(deployment: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """File below /run/lucity → Secret and key in it."""
+    """File below /run/lucity → Secret (or ConfigMap) and key in it."""
     volumes = {volume["name"]: volume for volume in deployment["spec"]["template"]["spec"]["volumes"]}
     return {
-        item["path"]: (source["secret"]["name"], item["key"])
-        for source in volumes["secrets"]["projected"]["sources"]
-        for item in source["secret"]["items"]
+        item["path"]: (source["name"], item["key"])
+        for projected in volumes["secrets"]["projected"]["sources"]
+        for source in projected.values()
+        for item in source["items"]
     }

@@ -40,7 +40,9 @@ class Relay:
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, away = await asyncio.open_connection("127.0.0.1", self._target)
         try:
-            await asyncio.gather(_pump(reader, away), _pump(there, writer))
+            # A task of a server of streams that ends as cancelled is an error to asyncio.
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(_pump(reader, away), _pump(there, writer))
         finally:
             for end in (writer, away):
                 end.transport.abort()

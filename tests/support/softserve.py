@@ -21,6 +21,7 @@ from adapters.secrets import FileSecrets
 from adapters.softserve import SoftServeGitHost
 from adapters.softserve_accounts import Accounts
 from adapters.softserve_ssh import Ssh, parse_token
+from adapters.trust import SYSTEM, Trust
 
 READY_SECONDS = 30.0
 _PR_SET_PDEATHSIG = 1
@@ -49,6 +50,7 @@ class SoftServe:
     folder: Path
     ports: tuple[int, int, int, int] = field(default_factory=_free_ports)
     variables: Mapping[str, str] = field(default_factory=dict)
+    scheme: str = "http"
     _process: "subprocess.Popen[bytes] | None" = None
     # The kernel ends a child with the *thread* that started it, so that thread must live as long as the server.
     _starter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
@@ -59,7 +61,7 @@ class SoftServe:
 
     @property
     def http_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports[1]}"
+        return f"{self.scheme}://127.0.0.1:{self.ports[1]}"
 
     @property
     def admin_key(self) -> Path:
@@ -122,11 +124,11 @@ class SoftServe:
         """Its log."""
         return (self.folder / "log").read_text(errors="replace")
 
-    def host(self, data: Path, secrets: Path | None = None) -> SoftServeGitHost:
+    def host(self, data: Path, secrets: Path | None = None, trust: Trust = SYSTEM) -> SoftServeGitHost:
         """Lucity's adapter with a data folder of its own; its secrets are shared between tests unless told where."""
         ssh = Ssh.to(self.ssh_url, data / "softserve" / "known_hosts")
         kept = FileSecrets(secrets or self.folder / "lucity-secrets")
-        accounts = Accounts(ssh, self.http_url, self.admin_key, data / "softserve", kept)
+        accounts = Accounts(ssh, self.http_url, self.admin_key, data / "softserve", kept, trust)
         return SoftServeGitHost(accounts, self.http_url, data / "archive")
 
     def settings(self) -> dict[str, str]:

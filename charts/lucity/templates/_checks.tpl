@@ -45,6 +45,20 @@
 {{- if and (eq .Values.secrets.in "kubernetes") (ne .Values.cluster.access "in-cluster") -}}
 {{- $missing = append $missing "cluster.access: in-cluster, for secrets.in: kubernetes" -}}
 {{- end -}}
+{{- if and .Values.trust.existingConfigMap .Values.trust.existingSecret -}}
+{{- $missing = append $missing "trust: one of existingConfigMap and existingSecret, not both" -}}
+{{- end -}}
+{{- with .Values.registry -}}
+{{- if and (or .username .password.existingSecret .insecure) (not .address) -}}
+{{- $missing = append $missing "registry.address: where images are, as HOST[:PORT][/PREFIX]" -}}
+{{- end -}}
+{{- if and .username (not .password.existingSecret) -}}
+{{- $missing = append $missing (printf "registry.password.existingSecret: a Secret with the password of registry.username\n      %s lucity-registry --from-file=%s=FILE" $create .password.key) -}}
+{{- end -}}
+{{- if and .password.existingSecret (not .username) -}}
+{{- $missing = append $missing "registry.username: whose password registry.password is" -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
 {{- $missing = append $missing "httpRoute.parentRefs: the Gateway that the route belongs to" -}}
 {{- end -}}

@@ -14,7 +14,7 @@ metadata:
   {{- end }}
 spec:
   serviceAccountName: {{ include "lucity.process.name" . }}
-  automountServiceAccountToken: {{ and (eq $values.cluster.access "in-cluster") (or (ne .process "api") (eq $values.secrets.in "kubernetes")) }}
+  automountServiceAccountToken: {{ eq $values.cluster.access "in-cluster" }}
   enableServiceLinks: false
   {{- with $image.pullSecrets }}
   imagePullSecrets:
@@ -102,7 +102,7 @@ lifecycle:
 {{- if eq .process "api" -}}
 {{- $_ := set $given "LUCITY_HOST" "0.0.0.0" -}}
 {{- end -}}
-{{- if and (ne $values.cluster.access "none") (or (ne .process "api") (eq $values.secrets.in "kubernetes")) -}}
+{{- if ne $values.cluster.access "none" -}}
 {{- $_ := set $given "LUCITY_KUBECONFIG" (ternary "in-cluster" "/run/lucity/cluster/kubeconfig" (eq $values.cluster.access "in-cluster")) -}}
 {{- end -}}
 {{- if eq $values.git.host "softserve" -}}
@@ -117,6 +117,21 @@ lifecycle:
 {{- if $value -}}
 {{- $_ := set $given (printf "LUCITY_ARGOCD_%s" $name) $value -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if or $values.trust.existingConfigMap $values.trust.existingSecret -}}
+{{- $_ := set $given "LUCITY_CA_FILE" "/run/lucity/trust/ca.crt" -}}
+{{- end -}}
+{{- with $values.registry -}}
+{{- if .address -}}
+{{- $_ := set $given "LUCITY_REGISTRY" .address -}}
+{{- if .insecure -}}
+{{- $_ := set $given "LUCITY_REGISTRY_INSECURE" "true" -}}
+{{- end -}}
+{{- if .username -}}
+{{- $_ := set $given "LUCITY_REGISTRY_USERNAME" .username -}}
+{{- $_ := set $given "LUCITY_REGISTRY_PASSWORD_FILE" "/run/lucity/registry/password" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -178,9 +193,25 @@ lifecycle:
       {{- include "lucity.secret" (dict "of" $values.redis "key" $values.redis.key "path" "redis/url") | nindent 6 }}
       {{- include "lucity.secret" (dict "of" $values.keys "key" $values.keys.token "path" "keys/token") | nindent 6 }}
       {{- include "lucity.secret" (dict "of" $values.keys "key" $values.keys.signing "path" "keys/signing") | nindent 6 }}
+      {{- with $values.trust }}
+      {{- if .existingSecret }}
+      {{- include "lucity.secret" (dict "of" . "key" .key "path" "trust/ca.crt") | nindent 6 }}
+      {{- else if .existingConfigMap }}
+      - configMap:
+          name: {{ .existingConfigMap | quote }}
+          items:
+            - key: {{ .key | quote }}
+              path: trust/ca.crt
+      {{- end }}
+      {{- end }}
       {{- if eq $values.git.host "softserve" }}
       {{- with $values.git.softserve.adminKey }}
       {{- include "lucity.secret" (dict "of" . "key" .key "path" "softserve/key") | nindent 6 }}
+      {{- end }}
+      {{- end }}
+      {{- if and $values.registry.address $values.registry.username }}
+      {{- with $values.registry.password }}
+      {{- include "lucity.secret" (dict "of" . "key" .key "path" "registry/password") | nindent 6 }}
       {{- end }}
       {{- end }}
       {{- if eq $values.delivery.by "argocd" }}
@@ -188,7 +219,7 @@ lifecycle:
       {{- include "lucity.secret" (dict "of" . "key" .key "path" "argocd/token") | nindent 6 }}
       {{- end }}
       {{- end }}
-      {{- if and (ne .process "api") (eq $values.cluster.access "kubeconfig") }}
+      {{- if eq $values.cluster.access "kubeconfig" }}
       {{- with $values.cluster.kubeconfig }}
       {{- include "lucity.secret" (dict "of" . "key" .key "path" "cluster/kubeconfig") | nindent 6 }}
       {{- end }}
