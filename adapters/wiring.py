@@ -10,6 +10,7 @@ from redis import Redis
 
 from adapters.charts import carried_charts
 from adapters.claims import RedisClaims
+from adapters.endpoints import Endpoints
 from adapters.events import RedisEvents
 from adapters.failpoints import Failpoints
 from adapters.followed import RedisFollowed
@@ -22,6 +23,7 @@ from adapters.local_git import LocalGitHost
 from adapters.local_tree import LocalTrees
 from adapters.measures import Measures
 from adapters.mirrors import Mirrors
+from adapters.outbound import RedisOutbound
 from adapters.ports import (
     Bell,
     Builder,
@@ -49,6 +51,7 @@ from adapters.reading import ReadingByToken
 from adapters.redis_client import connect
 from adapters.secrets import FileSecrets
 from adapters.settings import Settings
+from adapters.settings_files import SettingsFiles
 from adapters.signing import Signatures, Signer
 from adapters.smart_http import BareRepository, ServedRepository, Service
 from adapters.softserve import SoftServeGitHost
@@ -57,10 +60,10 @@ from adapters.softserve_ssh import Ssh
 from adapters.statuses import RedisStatuses
 from adapters.token_uses import TokenUses
 from adapters.tokens import Tokens, load_or_create_key
+from adapters.trust import Trust
 from adapters.upstream import Upstream
 from gitops.commits import Person
 
-from adapters.trust import Trust
 
 @dataclass(frozen=True)
 class Ports:
@@ -87,6 +90,8 @@ class Ports:
     cluster: Cluster | None
     pod_logs: PodLogs | None
     secrets: Secrets
+    endpoints: Endpoints
+    outbound: RedisOutbound
     registry: Registry | None
     sources: Sources
     builder: Builder
@@ -111,6 +116,11 @@ class Git:
                 return Upstream(url, headers, self.host.trust.context)
             case LocalGitHost():
                 return BareRepository.of(self.host.path(project), project)
+
+    @property
+    def files(self) -> SettingsFiles:
+        """Files of lucity/settings."""
+        return SettingsFiles(self.mirrors, self.host, lambda: datetime.now(UTC))
 
     def tokens(self, settings: Settings, redis: Redis | None = None) -> Tokens:
         """Tokens by the key of this folder."""
@@ -171,6 +181,7 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
     leases = RedisLeases(redis, settings)
     renderer = HelmRenderer(settings.data / "scratch", settings.render_timeout_seconds, settings.render_memory_mib)
     tokens = git.tokens(settings, redis)
+    secrets = build_secrets(settings)
     delivery, trees = _delivery(settings, git, renderer, tokens)
     return Ports(
         settings=settings,
@@ -192,7 +203,9 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
         trees=trees,
         cluster=_cluster(settings),
         pod_logs=_pod_logs(settings),
-        secrets=build_secrets(settings),
+        secrets=secrets,
+        endpoints=Endpoints(git.files, secrets),
+        outbound=RedisOutbound(redis, settings),
         registry=_registry(settings),
         sources=_sources(settings),
         builder=_builder(settings),

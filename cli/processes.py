@@ -68,8 +68,11 @@ def run_observer() -> None:
     from adapters.wiring import build  # noqa: PLC0415 - `lucity --help` stays fast
     from jobs.celery_app import ring_bell  # noqa: PLC0415
     from jobs.observer import observe  # noqa: PLC0415
+    from jobs.outbound import tell_until  # noqa: PLC0415
 
-    observe(build(settings, ring_bell), stopped)
+    ports = build(settings, ring_bell)
+    threading.Thread(target=tell_until, args=(ports, stopped), daemon=True, name="webhooks").start()
+    observe(ports, stopped)
 
 
 def _spare_garbage_collection() -> None:

@@ -11,8 +11,9 @@ CHANGE: Final = "change"
 DELETE_PROJECT: Final = "project:delete"
 WRITE_TOKENS: Final = "tokens:write"
 WRITE_SECRETS: Final = "secrets:write"
+WRITE_WEBHOOKS: Final = "webhooks:write"
 
-_PERSONS_ONLY: Final = frozenset({WRITE_TOKENS, WRITE_SECRETS})
+_PERSONS_ONLY: Final = frozenset({WRITE_TOKENS, WRITE_SECRETS, WRITE_WEBHOOKS})
 """A token that leaked from a CI system must not be able to make more ways in."""
 
 

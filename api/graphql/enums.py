@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import strawberry
 
+from adapters.outbound import DeliveryState
 from adapters.records import JobState
 from gitops.changes import ActorKind, JobKind
 from gitops.commits import CommitKind, SignatureState
@@ -29,6 +30,7 @@ for _enum in (
     VariableScope,
 ):
     strawberry.enum(_enum)
+strawberry.enum(DeliveryState, name="WebhookDeliveryState")
 
 
 @strawberry.enum

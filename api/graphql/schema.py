@@ -22,16 +22,29 @@ from api.graphql.resource_trees import ResourceTreeSubscription
 from api.graphql.rollouts import RolloutSubscription
 from api.graphql.scalars import SCALARS
 from api.graphql.server import ServerQuery
+from api.graphql.service_logs import ServiceLogSubscription
 from api.graphql.statuses import StatusSubscription
 from api.graphql.tokens import TokenMutation, TokenQuery
+from api.graphql.webhooks import WebhookMutation, WebhookQuery
 
-QUERIES = (NodeQuery, TokenQuery, ServerQuery, ProjectQuery, EnvironmentQuery, JobQuery, ComparisonQuery, PlanQuery)
+QUERIES = (
+    NodeQuery,
+    TokenQuery,
+    ServerQuery,
+    ProjectQuery,
+    EnvironmentQuery,
+    JobQuery,
+    ComparisonQuery,
+    PlanQuery,
+    WebhookQuery,
+)
 SUBSCRIPTIONS = (
     JobSubscription,
     LogSubscription,
     RolloutSubscription,
     StatusSubscription,
     ProjectSubscription,
+    ServiceLogSubscription,
     ResourceTreeSubscription,
 )
 
@@ -40,7 +53,7 @@ def build() -> strawberry.Schema:
     """The schema as Strawberry knows it."""
     return strawberry.Schema(
         query=merge_types("Query", QUERIES),
-        mutation=merge_types("Mutation", (*MUTATIONS, TokenMutation)),
+        mutation=merge_types("Mutation", (*MUTATIONS, TokenMutation, WebhookMutation)),
         subscription=merge_types("Subscription", SUBSCRIPTIONS),
         types=problems.TYPES,
         config=StrawberryConfig(scalar_map=SCALARS),

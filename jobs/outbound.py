@@ -1,0 +1,129 @@
+"""Telling the outside: the event log is turned into webhook messages, which are sent until they are taken.
+
+One process leads by a lease. It may be killed at any line: a message's id follows from what it tells, so it is queued
+once, and what was claimed for sending is due again soon. Endpoints get each message at least once.
+"""
+
+import hashlib
+import json
+import random
+import threading
+import uuid
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+import structlog
+
+from adapters.endpoint_list import Endpoint
+from adapters.outbound import Delivery, DeliveryState, Message
+from adapters.ports import MissingCommit, Unreachable
+from adapters.records import Event
+from adapters.webhook_calls import TIMEOUT_SECONDS, call, signature
+from adapters.wiring import Ports
+from gitops.times import rfc3339
+from jobs import heads
+from jobs.outbound_messages import News, news_of
+
+SCHEDULE: Final = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800)
+"""Seconds before each further attempt: about a day in all."""
+_LEASE: Final = "outbound"
+_IDLE_SECONDS: Final = 1.0
+_CALLS: Final = 8
+_GONE: Final = 410
+_log = structlog.get_logger()
+
+
+def tell_until(ports: Ports, stopped: threading.Event) -> None:
+    """Lead whenever nobody else does, until told to stop."""
+    owner = uuid.uuid4().hex
+    with ThreadPoolExecutor(_CALLS, thread_name_prefix="webhook") as calls:
+        while not stopped.is_set():
+            try:
+                if ports.leases.acquire(_LEASE, owner, ports.settings.lease_seconds + TIMEOUT_SECONDS):
+                    queue_news(ports)
+                    while due := ports.outbound.claim(_CALLS, 2 * TIMEOUT_SECONDS):
+                        list(calls.map(partial(send, ports), due))
+            except Unreachable as outage:
+                _log.warning("webhooks wait", component=outage.component, message=str(outage))
+            except Exception:  # noqa: BLE001 - a mistake of ours must not end the telling
+                _log.exception("webhooks failed unexpectedly")
+            stopped.wait(_IDLE_SECONDS)
+    ports.leases.release(_LEASE, owner)
+
+
+def queue_news(ports: Ports) -> None:
+    """Queue what the event log tells since it was last looked at. From before the first look nothing is told."""
+    position = ports.outbound.position()
+    if position is None:
+        ports.outbound.queue(ports.events.position(), ())
+        return
+    page = ports.events.after(position)
+    if page.gap:
+        _log.warning("the event log was lost or trimmed: what it held is not told", position=position)
+    if page.position == position:
+        return
+    endpoints = list(ports.endpoints.list().values())
+    ports.outbound.queue(
+        page.position, [message for event in page.events for message in _messages(ports, event, endpoints)]
+    )
+
+
+def _messages(ports: Ports, event: Event, endpoints: Iterable[Endpoint]) -> list[Message]:
+    near = [endpoint for endpoint in endpoints if endpoint.project in {None, event.project}]
+    if not near:
+        return []
+    told = [
+        (endpoint, news)
+        for news in _news(ports, event)
+        for endpoint in near
+        if endpoint.wants(news.type, event.project)
+    ]
+    return [_message(endpoint, news, event) for endpoint, news in told]
+
+
+def _news(ports: Ports, event: Event) -> list[News]:
+    try:
+        return list(news_of(ports, event))
+    except MissingCommit:
+        heads.current(ports, event.project)
+    try:
+        return list(news_of(ports, event))
+    except MissingCommit:
+        _log.warning("a commit cannot be read, so its deployments are not told", commit=event.commit)
+        return []
+
+
+def _message(endpoint: Endpoint, news: News, event: Event) -> Message:
+    digest = hashlib.sha256(f"{endpoint.id} {news.type} {news.identity}".encode()).hexdigest()
+    body = {"type": news.type, "timestamp": rfc3339(event.at), "data": news.data}
+    return Message(
+        f"msg_{digest[:26]}", endpoint.id, news.type, json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    )
+
+
+def send(ports: Ports, delivery: Delivery) -> None:
+    """One attempt, and what comes of it."""
+    message = delivery.message
+    endpoint = ports.endpoints.list().get(message.endpoint)
+    if endpoint is None:
+        ports.outbound.settle(delivery, DeliveryState.FAILED, None, "the endpoint was deleted")
+        return
+    secrets = ports.endpoints.signing(message.endpoint)
+    body, moment = message.body.encode(), int(datetime.now(UTC).timestamp())
+    headers = {
+        "webhook-id": message.id,
+        "webhook-timestamp": str(moment),
+        "webhook-signature": signature(message.id, moment, body, secrets),
+        "user-agent": "Lucity",
+    }
+    answer = call(endpoint.url, headers, body, local=ports.settings.allow_local_sources)
+    if answer.is_success:
+        ports.outbound.settle(delivery, DeliveryState.DELIVERED, answer.status, None)
+    elif answer.status == _GONE or delivery.attempts > len(SCHEDULE):
+        ports.outbound.settle(delivery, DeliveryState.FAILED, answer.status, answer.error)
+    else:
+        wait = SCHEDULE[delivery.attempts - 1] * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
+        ports.outbound.settle(delivery, DeliveryState.PENDING, answer.status, answer.error, wait)

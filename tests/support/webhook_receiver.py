@@ -1,0 +1,56 @@
+"""An HTTP server that takes webhooks: keeps what came, and answers as it is told."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Call:
+    """One request."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Receiver:
+    """What came, and what is answered: a status for each path, 200 for the others."""
+
+    port: int
+    calls: list[Call] = field(default_factory=list)
+    answers: dict[str, int] = field(default_factory=dict)
+
+    def url(self, path: str = "/hook") -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+
+@contextmanager
+def receiver() -> Iterator[Receiver]:
+    """One that runs while the block does."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            taken.calls.append(Call({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(taken.answers.get(self.path, 200))
+            self.send_header("location", taken.url("/elsewhere"))
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the library's name
+            """Nothing is printed."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    taken = Receiver(server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield taken
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
