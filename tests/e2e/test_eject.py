@@ -36,7 +36,7 @@ def test_a_project_is_taken_away_and_audited_where_it_is_then(up: Up, tmp_path: 
     git(tmp_path / "myapp", "clone", "--quiet", "myapp.bundle", "myapp")
     audited = lucity("audit", "myapp", folder=tmp_path / "myapp")
     assert audited.returncode == 0, audited.stderr
-    assert audited.stdout.endswith("4 commits, 4 verified, 0 by hand or by others: all is well\n")
+    assert audited.stdout.endswith("8 commits, 8 verified, 0 by hand or by others: all is well\n")
     assert "Reason: first version" in audited.stdout
 
 

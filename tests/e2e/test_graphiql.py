@@ -16,7 +16,9 @@ RUN = ".graphiql-execute-button"
 ANSWER = """[...document.querySelectorAll('.graphiql-response .view-line')]
     .sort((one, other) => parseInt(one.style.top) - parseInt(other.style.top))
     .map((line) => line.textContent).join('').replace(/\\s/g, '')"""
-TABS = ["CreateProject", "AddService", "Deploy", "Watch", "Promote", "History"]
+VARIABLES = ".graphiql-editor-tool .monaco-editor"
+TABS = ["CreateProject", "AddService", "Deploy", "Watch", "Plan", "Promote", "History", "Rollback", "Hold", "Revert"]
+TABS += ["LookBack"]
 
 
 @pytest.fixture
@@ -43,12 +45,15 @@ def page(up: Up, program: str, tmp_path: Path) -> Iterator[Page]:
         yield opened
 
 
-def run(page: Page, tab: str, expected: str) -> str:
-    """Choose a tab, run what stands in it, and wait for the expected part of the answer."""
+def run(page: Page, tab: str, expected: str, variables: dict[str, str] | None = None) -> str:
+    """Choose a tab, run what stands in it (with these variables), and wait for the expected part of the answer."""
     page.click(f".graphiql-tab:nth-child({TABS.index(tab) + 1}) .graphiql-tab-button")
     page.wait(f"document.querySelector('.graphiql-tab-active').innerText.includes('{tab}')")
     page.wait(f"document.querySelector('.graphiql-query-editor').innerText.includes('{tab}')")
     page.wait("!!document.querySelector('.graphiql-response .view-lines')")
+    if variables is not None:
+        page.wait(f"!!document.querySelector('{VARIABLES}')")
+        page.write(f"{VARIABLES} .native-edit-context, {VARIABLES} textarea", json.dumps(variables))
     page.click(RUN)
     return shown(page, expected)
 
@@ -82,11 +87,32 @@ def test_the_examples_run_in_order_and_the_stream_follows(up: Up, page: Page) ->
     assert answer == {"deploy": {"__typename": "Job"}}
     shown(page, '"subject": "deploy(development): api b2c3d4e"')
     page.click(RUN)
-    run(page, "Promote", "promote(staging):")
+    plan = run(page, "Plan", '"subject": "promote(staging): api b2c3d4e from development"')
+    token = plan.partition('"token":"')[2].partition('"')[0]
+    run(page, "Promote", "promote(staging):", {"planToken": token})
     landed(up, "promote(staging): api b2c3d4e from development")
     history = run(page, "History", "promote(staging): api b2c3d4e from development")
     assert "project(create):shop" in history
     assert "VALID" in history
+    undo(up, page, first=commits(up)["deploy(development): api a1b2c3d"])
+
+
+def undo(up: Up, page: Page, first: str) -> None:
+    """The tabs after the history: back to the first version, a hold, its revert, and a look at all of it."""
+    run(page, "Rollback", "rollback(development): api", {"to": first})
+    landed(up, "rollback(development): api a1b2c3d")
+    run(page, "Hold", "hold(staging): api")
+    landed(up, "hold(staging): api")
+    hold = commits(up)["hold(staging): api"]
+    run(page, "Revert", "revert(staging):", {"commit": hold})
+    landed(up, f"revert(staging): {hold[:7]} hold(staging): api")
+    assert '"before":"b2c3d4e","after":"a1b2c3d"' in run(page, "LookBack", "rollback(development): api a1b2c3d")
+
+
+def commits(up: Up) -> dict[str, str]:
+    """Subject → SHA."""
+    project = up.graphql('{ project(name: "shop") { commits { nodes { sha subject } } } }')["project"]
+    return {commit["subject"]: commit["sha"] for commit in project["commits"]["nodes"]}
 
 
 def test_no_request_leaves_the_machine(up: Up, page: Page) -> None:

@@ -57,9 +57,22 @@ class Page:
         self.wait(f"!!document.querySelector({json.dumps(selector)})")
         self.evaluate(f"document.querySelector({json.dumps(selector)}).click()")
 
+    def write(self, selector: str, text: str) -> None:
+        """Replace what stands in a field or an editor."""
+        self.wait(f"!!document.querySelector({json.dumps(selector)})")
+        self.evaluate(f"document.querySelector({json.dumps(selector)}).focus()")
+        self._press(key="a", code="KeyA", windowsVirtualKeyCode=65, modifiers=2, commands=["selectAll"])
+        self.call("Input.insertText", text=text)
+        for _ in range(4):  # quotes and brackets that an editor closes by itself
+            self._press(key="Delete", code="Delete", windowsVirtualKeyCode=46)
+
     def text(self) -> str:
         """Answer the visible text."""
         return str(self.evaluate("document.body ? document.body.innerText : ''"))
+
+    def _press(self, **key: object) -> None:
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, **key)
 
     def call(self, method: str, **parameters: object) -> dict[str, Any]:
         """Send one command and answer its result; what happens meanwhile is noted."""

@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,16 @@ from websockets.sync.client import connect
 
 README = Path(__file__).parent.parent.parent / "README.md"
 DEADLINE_SECONDS = 60.0
+SUBJECTS = [
+    "hold(staging): api",
+    "rollback(development): api a1b2c3d",
+    "deploy(development): api b2c3d4e",
+    "promote(staging): api a1b2c3d from development",
+    "deploy(development): api a1b2c3d",
+    "config(base): add service api",
+    "project(create): myapp",
+]
+"""What the tour's history says below its newest commit, the revert of the hold."""
 
 
 def queries() -> list[str]:
@@ -34,17 +44,30 @@ def run_tour(url: str, token: str) -> dict[str, Any]:
         if query.startswith("subscription"):
             assert first_item(url, token, query)["projectEvents"]["kind"] == "SNAPSHOT"
             continue
-        answer = ask(url, token, query)
+        answer = ask(url, token, query, variables(url, token, query, answer))
         for name, result in answer.items() if query.startswith("mutation") else ():
             assert "id" in result, f"{name}: {result}"
             wait_for_job(url, token, result["id"])
     return answer
 
 
-def ask(url: str, token: str, query: str) -> dict[str, Any]:
+def variables(url: str, token: str, query: str, before: dict[str, Any]) -> dict[str, str]:
+    """What a query asks for: the token of the plan before it, the commit of the first version, the newest commit."""
+    if "$planToken" in query:
+        return {"planToken": before["promotionPlan"]["token"]}
+    if "$good" not in query and "$last" not in query:
+        return {}
+    log = ask(url, token, '{ project(name: "myapp") { commits { nodes { sha subject } } } }')["project"]["commits"][
+        "nodes"
+    ]
+    good = next(commit["sha"] for commit in log if commit["subject"] == "deploy(development): api a1b2c3d")
+    return {"good": good} if "$good" in query else {"last": log[0]["sha"]}
+
+
+def ask(url: str, token: str, query: str, given: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Answer the data of one request."""
-    headers = {"Authorization": f"Bearer {token}"}
-    body = httpx.post(f"{url}/graphql", json={"query": query}, headers=headers, timeout=30).json()
+    headers, content = {"Authorization": f"Bearer {token}"}, {"query": query, "variables": dict(given or {})}
+    body = httpx.post(f"{url}/graphql", json=content, headers=headers, timeout=30).json()
     assert "errors" not in body, body
     data: dict[str, Any] = body["data"]
     return data
