@@ -8,6 +8,7 @@ from gitops.problems import AlreadyExists
 
 PROJECT: Final = "lucity.dev/project"
 ENVIRONMENT: Final = "lucity.dev/environment"
+SERVICE: Final = "lucity.dev/service"
 EPHEMERAL: Final = "lucity.dev/ephemeral"
 IDENTITY: Final = "lucity.dev/environment-commit"
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"

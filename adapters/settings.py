@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     """The Git host as Argo CD reaches it, when that differs: what stands before /gitops/<project>.git."""
     kubeconfig: str | None = None
     """Access to the cluster: a kubeconfig file, or `in-cluster` for the pod's service account. None: Lucity makes and
-    deletes no namespaces.
+    deletes no namespaces, and shows no logs of pods.
     """
     ca_file: Path | None = None
     """Certificates, as PEM, of authorities that count besides the system's for Argo CD and Soft-serve."""

@@ -2,9 +2,10 @@
 as guarded; mutations answer what stops them as members of their union. A test finds root fields made otherwise.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import strawberry
 
@@ -62,8 +63,10 @@ def stream(description: str, *, scope: str | None = None) -> Callable[[Callable[
         @wraps(resolver)
         async def guarded(self: object, info: Info, **arguments: Any) -> AsyncIterator[Any]:
             authorize(info.context.actor, "read", _scope(scope, arguments))
-            async for item in resolver(self, info, **arguments):
-                yield item
+            # Closed with its reader, not whenever the collector finds it: it may hold connections.
+            async with aclosing(cast("AsyncGenerator[Any, None]", resolver(self, info, **arguments))) as items:
+                async for item in items:
+                    yield item
 
         return strawberry.subscription(guarded, description=description, metadata=GUARDED)
 

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
-from adapters.ports import Unreachable
+from adapters.ports import Outpaced, Unreachable
 from api.events import SlowSubscriber
 from gitops.problems import NotFound, PermissionDenied, RateLimited, Refused, Unavailable
 
@@ -88,6 +88,10 @@ def _explained(cause: Exception) -> tuple[str, dict[str, Any]]:
     match cause:
         case SlowSubscriber():
             return str(cause), {"code": Code.SLOW_SUBSCRIBER.value, "cursor": cause.cursor}
+        case Outpaced():
+            cursor = None if cause.at is None else cause.at.isoformat().replace("+00:00", "Z")
+            message = "This subscriber does not keep up; subscribe again since the cursor in extensions"
+            return message, {"code": Code.SLOW_SUBSCRIBER.value, "cursor": cursor}
         case Refused():
             return str(cause), {"code": _code(cause).value}
         case Unreachable():

@@ -30,6 +30,7 @@ LANDED = re.compile(
     r"|Query\.compare\b|PointInput\b|Environment\.(at|blame)\b"
     r"|Mutation\.(extendEnvironment|updateProject|setProjectSecret)\b|(SecretResult)\b"
     r"|Mutation\.build\b"
+    r"|Subscription\.(serviceLog|resourceTree)\b|(ServiceLogLine|ResourceTreeEvent)\b|Environment\.resourceTree\b"
 )
 """What is marked in the contract and there already; whole names, with all that belongs to them."""
 Shapes = dict[str, str]

@@ -152,7 +152,7 @@ def test_each_process_of_the_full_setup_has_settings_that_agree(others: Path, na
     assert (settings.git_host, settings.delivery) == ("softserve", "argocd")
     assert settings.softserve_admin_key_file == others / "keys/soft-serve"
     assert settings.argocd_token_file == others / "keys/argocd"
-    assert (settings.kubeconfig is not None) == (name in {"worker", "observer"})
+    assert (settings.kubeconfig is not None) == (name != "prepare")
     address = FULL["soft-serve"]["networks"]["cluster"]["ipv4_address"]
     assert settings.argocd_git_url == f"http://{address}:23232"
 

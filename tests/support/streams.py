@@ -26,10 +26,13 @@ class Place(Protocol):
 
 
 class Stream:
-    """The items of one subscription, without the name of its field; `error` is the code of what ended it."""
+    """The items of one subscription, without the name of its field; `error` is the code of what ended it, `message` the
+    words.
+    """
 
     def __init__(self, payloads: Iterator[dict[str, Any]]) -> None:
         self.error = ""
+        self.message = ""
         self._payloads = payloads
 
     def __iter__(self) -> Self:
@@ -39,6 +42,7 @@ class Stream:
         payload = next(self._payloads)
         if payload.get("errors"):
             self.error = payload["errors"][0].get("extensions", {}).get("code", "UNKNOWN")
+            self.message = payload["errors"][0]["message"]
             raise StopIteration
         (item,) = payload["data"].values()
         taken: dict[str, Any] = item
@@ -49,12 +53,12 @@ Subscribe = Callable[[Place, str], AbstractContextManager[Stream]]
 
 
 @contextmanager
-def over_websocket(place: Place, query: str) -> Iterator[Stream]:
-    """Subscribe by graphql-transport-ws; leaving the block cuts the line."""
+def over_websocket(place: Place, query: str, frames: int | None = None) -> Iterator[Stream]:
+    """Subscribe by graphql-transport-ws; leaving the block cuts the line. Only so many `frames` are read ahead."""
     address = f"{place.url.replace('http', 'ws', 1)}/graphql"
     protocols: Any = ["graphql-transport-ws"]
-    # Without a bound: a full queue would keep the end of the connection from being read.
-    with connect(address, subprotocols=protocols, max_size=None, max_queue=None) as socket:
+    # As a rule without a bound: a full queue would keep the end of the connection from being read.
+    with connect(address, subprotocols=protocols, max_size=None, max_queue=frames) as socket:
 
         def receive() -> dict[str, Any]:
             message: dict[str, Any] = json.loads(socket.recv(WAIT_SECONDS))
