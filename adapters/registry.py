@@ -13,6 +13,7 @@ import httpx
 from adapters.registry_answers import Answer, digest_of, errors, natural, next_page, tags_of, words
 from adapters.registry_http import Login, RegistryApi
 from adapters.registry_names import ImageName, RegistryAddress
+from adapters.trust import SYSTEM, Trust
 from gitops.problems import JobFailure, NotFound, Refused
 
 MANIFESTS: Final = (
@@ -37,12 +38,13 @@ class OciRegistry:
         self,
         address: RegistryAddress,
         login: Login | None = None,
+        trust: Trust = SYSTEM,
         *,
         insecure: bool = False,
         seconds: float = CALL_SECONDS,
     ) -> None:
         self._address = address
-        self._api = RegistryApi(address, login, insecure=insecure, seconds=seconds)
+        self._api = RegistryApi(address, login, trust, insecure=insecure, seconds=seconds)
 
     def check(self) -> None:
         """See ports.Registry."""

@@ -19,6 +19,7 @@ import httpx
 from adapters.ports import Unreachable
 from adapters.registry_answers import Answer, Challenge, challenges, retry_after_seconds, words
 from adapters.registry_names import RegistryAddress
+from adapters.trust import Trust
 from gitops.problems import JobFailure, Refused
 
 LARGEST_BYTES: Final = 8 * 1024 * 1024
@@ -49,10 +50,13 @@ class Login:
 class RegistryApi:
     """Requests to one registry; safe for threads, and for a process that forked."""
 
-    def __init__(self, address: RegistryAddress, login: Login | None, *, insecure: bool, seconds: float) -> None:
+    def __init__(
+        self, address: RegistryAddress, login: Login | None, trust: Trust, *, insecure: bool, seconds: float
+    ) -> None:
         self.host = address.host
         self._origin = f"{'http' if insecure else 'https'}://{address.authority}"
         self._login = login
+        self._trust = trust
         self._insecure = insecure
         self._seconds = seconds
         self._guard = threading.Lock()
@@ -215,6 +219,6 @@ class RegistryApi:
         with self._guard:
             client = self._clients.get(os.getpid())
             if client is None:
-                client = httpx.Client(follow_redirects=False)
+                client = httpx.Client(verify=self._trust.context, follow_redirects=False)
                 self._clients = {os.getpid(): client}
             return client

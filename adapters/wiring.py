@@ -252,7 +252,8 @@ def _registry(settings: Settings) -> Registry | None:
 
     user, file = settings.registry_username, settings.registry_password_file
     login = None if user is None or file is None else Login(user, file)
-    return OciRegistry(RegistryAddress.parse(settings.registry), login, insecure=settings.registry_insecure)
+    address, insecure = RegistryAddress.parse(settings.registry), settings.registry_insecure
+    return OciRegistry(address, login, Trust.of(settings), insecure=insecure)
 
 
 def _sources(settings: Settings) -> Sources:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,10 +13,14 @@ from adapters.ports import Registry, Unreachable
 from adapters.registry import OciRegistry
 from adapters.registry_http import Login
 from adapters.registry_names import RegistryAddress
+from adapters.settings import Settings
+from adapters.trust import SYSTEM, Trust
 from gitops.problems import JobFailure, NotFound, Refused
 from tests.fakes import FakeRegistry
+from tests.support.authority import Authority
 from tests.support.fake_registry import Auth, Failure, FakeOciRegistry, fake_registry
 from tests.support.registry import PASSWORD, USERNAME, start_registry
+from tests.support.relay import relay
 
 ABSENT = f"sha256:{'0' * 64}"
 PAGE = Failure(200, b"<html>Please log in</html>", "text/html")
@@ -130,6 +134,36 @@ class TestEveryRegistry:
 
     def test_it_says_that_all_is_well(self, site: Site) -> None:
         site.registry.check()
+
+
+class TestEncrypted:
+    """Whom to trust, and that nothing secret leaves without encryption."""
+
+    def ask(self, auth: Auth, folder: Path, *, trusted: bool) -> tuple[str | None, str]:
+        """The digest of a tag that a registry behind TLS tells, and the one that it is."""
+        authority = Authority(folder / "authority")
+        trust = Trust.of(Settings(ca_file=authority.pem, data=folder / "data")) if trusted else SYSTEM
+        (folder / "password").write_text(PASSWORD)
+        with fake_registry(auth) as fake, relay(int(fake.address.rpartition(":")[2]), authority.tls) as way:
+            address = RegistryAddress.parse(f"127.0.0.1:{way.port}")
+            pushed = fake.push("api", "v1", b"one")
+            with closing(OciRegistry(address, Login(USERNAME, folder / "password"), trust)) as registry:
+                try:
+                    return registry.digest(f"127.0.0.1:{way.port}/api", "v1"), pushed
+                finally:
+                    assert "GET /token" not in fake.asked
+
+    def test_an_authority_of_ones_own_counts_when_it_is_named(self, tmp_path: Path) -> None:
+        told, pushed = self.ask(Auth.BASIC, tmp_path, trusted=True)
+        assert told == pushed
+
+    def test_a_stranger_is_not_talked_to(self, tmp_path: Path) -> None:
+        with pytest.raises(Unreachable, match="certificate"):
+            self.ask(Auth.OPEN, tmp_path, trusted=False)
+
+    def test_a_password_is_not_sent_to_a_token_service_in_the_open(self, tmp_path: Path) -> None:
+        with pytest.raises(Unreachable, match="names no token service"):
+            self.ask(Auth.BEARER, tmp_path, trusted=True)
 
 
 @pytest.fixture
