@@ -45,7 +45,9 @@ from api.transport.execution import Engine
 from api.transport.http import HttpEndpoint
 from api.transport.limits import Limits
 from api.transport.websocket import Bounds, WebSocketEndpoint
+from api.webhooks import WebhookEndpoint, Webhooks
 from gitops.changes import Actor
+from jobs import project_secrets, pushes
 from jobs.heads import notice
 
 _CANCEL_AGAIN_SECONDS = 0.1
@@ -67,6 +69,7 @@ class Parts:
     repository: Callable[[str, Service], ServedRepository]
     notice: Callable[[str], object]
     eject: Eject
+    webhooks: Webhooks
     bounds: Bounds = field(default_factory=Bounds)
 
 
@@ -89,6 +92,7 @@ def create_app(ports: Ports) -> Starlette:
             repository=ports.serve,
             notice=lambda project: notice(ports, project),
             eject=partial(eject, ports, Flights(ports)),
+            webhooks=Webhooks(partial(_webhook_secret, ports), partial(pushes.accept, ports)),
             bounds=Bounds(settings.body_bytes, settings.subscriptions_per_connection),
         )
     )
@@ -114,6 +118,7 @@ def assemble(parts: Parts) -> Starlette:
         Route(f"{repository}/git-receive-pack", git.receive_pack, methods=["POST"]),
         Route(f"{repository}/pushed", git.pushed, methods=["POST"]),
         Route("/eject/{project}", EjectEndpoint(authenticator, parts.eject).answer),
+        Route("/webhooks/{forge}/{project}", WebhookEndpoint(parts.webhooks).answer, methods=["POST"]),
         Route("/login", login.open),
         Route("/login", login.submit, methods=["POST"]),
         Route("/logout", login.leave, methods=["POST"]),
@@ -146,6 +151,10 @@ def _signers(path: Path) -> Callable[[Request], Response]:
         return PlainTextResponse(path.read_bytes())
 
     return answer
+
+
+def _webhook_secret(ports: Ports, project: str) -> bytes | None:
+    return project_secrets.read(ports.secrets, project, project_secrets.WEBHOOK)
 
 
 def _unfinished(ports: Ports) -> Iterable[JobRecord]:

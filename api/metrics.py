@@ -16,7 +16,10 @@ from adapters.records import Event, JobRecord
 from api.events import Hub
 from api.threads import call
 
-ROUTES = ("/graphql", "/git", "/login", "/logout", "/assets", "/healthz", "/readyz", "/metrics", "/allowed_signers")
+ROUTES = (
+    *("/graphql", "/git", "/webhooks", "/login", "/logout", "/assets"),
+    *("/healthz", "/readyz", "/metrics", "/allowed_signers"),
+)
 HELP = {"push_seconds": "Duration of pushes to the Git host", "batch_size": "Changes carried by one push"}
 
 Unfinished = Callable[[], Iterable[JobRecord]]

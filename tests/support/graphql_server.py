@@ -25,8 +25,10 @@ from api.health import checks_by
 from api.metrics import Figures
 from api.reading.ejections import Ejection
 from api.transport.websocket import Bounds
+from api.webhooks import Webhooks
 from gitops.changes import Actor, ActorKind
 from gitops.problems import Conflict, ConflictCode, NotFound, PermissionDenied, Refused, invalid
+from jobs.pushes import Accepted
 from tests.support.tokens import World
 from tests.support.waiting import wait_until
 
@@ -261,6 +263,7 @@ def serving(
         repository=repository or bare(lambda project: data / f"{project}.git"),
         notice=pushed.append,
         eject=lambda project, _url: Ejection(f"{project}.tar.gz", 0, BytesIO()),
+        webhooks=Webhooks(lambda _project: None, lambda *_: Accepted()),
         bounds=bounds or Bounds(),
     )
     server = uvicorn.Server(
