@@ -4,7 +4,6 @@ agree with Git, and writes statuses and verdicts for everybody else to read.
 
 import os
 import queue
-import random
 import socket
 import threading
 import time
@@ -15,7 +14,7 @@ from functools import partial
 import structlog
 
 from adapters.ports import MissingCommit, StaleLead, Unreachable
-from adapters.records import Event, EventKind, Gone, JobFilter, JobRecord, JobState, RolloutRecord
+from adapters.records import Event, EventKind, Gone, JobFilter, JobRecord, JobState
 from adapters.wiring import Ports
 from gitops import layout
 from gitops.problems import Refused
@@ -23,6 +22,8 @@ from gitops.rollouts import Observation
 from jobs import heads
 from jobs.convergence import converge, settle_archived
 from jobs.expiry import admit_expired
+from jobs.listening import listen
+from jobs.telling import Place, Teller
 from jobs.tracking import Tracker
 
 _log = structlog.get_logger()
@@ -71,6 +72,7 @@ class Leader:
 
     def __post_init__(self) -> None:
         self.tracker = Tracker(self.ports)
+        self.teller = Teller(self.ports.statuses, self.owner)
         self.round = time.monotonic()
 
     def lead(self) -> None:
@@ -79,7 +81,8 @@ class Leader:
         try:
             position = self.ports.events.position()
             self._take_up()
-            threading.Thread(target=self._watch, daemon=True, name="delivery watch").start()
+            heard = (self.ports.delivery, self._hear, self.over)
+            threading.Thread(target=listen, args=heard, daemon=True, name="delivery watch").start()
             while not self.stopped.is_set() and not self.over.is_set():
                 self.round = time.monotonic()
                 if self._is_due("beat", _RETRY_SECONDS):
@@ -133,7 +136,7 @@ class Leader:
 
     def _take_up(self) -> None:
         """Everything from the beginning: a new leader, or a log that lost events (and Redis with it, perhaps)."""
-        self.tracker = Tracker(self.ports)
+        self.tracker, self.teller = Tracker(self.ports), Teller(self.ports.statuses, self.owner)
         for project in self.ports.githost.projects():
             self._guarded(project, self._start)
         self.dirty.update(self.tracker.heads)
@@ -181,16 +184,17 @@ class Leader:
 
     def _relist(self) -> None:
         """Everything that the delivery knows, for the stream may lose something."""
-        listed = self.ports.delivery.statuses()
-        there = {(one.project, one.environment) for one in listed}
-        for place in set(self.tracker.observations) - there:
-            self.tracker.lost(place)
-        for observation in listed:
-            self._heard(observation)
+        for place in set(self.tracker.observations) - self._reread(None):
+            self._lost(place)
 
-    def _reread(self, project: str) -> None:
-        for observation in self.ports.delivery.statuses(project):
-            self._heard(observation)
+    def _reread(self, project: str | None) -> set[Place]:
+        """What the delivery knows of one project, or of all; where it knows something."""
+        since = self.teller.count
+        listed = self.ports.delivery.statuses(project)
+        for observation in listed:
+            self._take_in(observation)
+            self._tell(observation, since)
+        return {(one.project, one.environment) for one in listed}
 
     def _waiting(self) -> Sequence[JobRecord]:
         return self.ports.ledger.page(JobFilter(states=(JobState.WAITING,)), _PAGE, None).jobs
@@ -228,7 +232,7 @@ class Leader:
             return
         there = self.ports.repositories.snapshot(project, head).folder(layout.ENVIRONMENTS)
         if ended := self.tracker.forget(project, there):
-            self._tell([], ended, project, head)
+            self.teller.verdicts(project, head, ended)
         self._refresh(project)
 
     def _refresh(self, project: str) -> None:
@@ -241,41 +245,33 @@ class Leader:
             return
         rollouts = self.tracker.judge(project)
         if rollouts:
-            self._tell([], rollouts, project, self.tracker.heads[project])
+            self.teller.verdicts(project, self.tracker.heads[project], rollouts)
 
     def _drain(self) -> None:
         while not self.said.empty():
             match self.said.get():
                 case Gone(project, environment):
-                    self.tracker.lost((project, environment))
+                    self._lost((project, environment))
                     self.dirty.add(project)
                 case Observation() as observation:
-                    self._heard(observation)
+                    self._take_in(observation)
 
-    def _heard(self, observation: Observation) -> None:
+    def _take_in(self, observation: Observation) -> None:
         self.heard.add(observation.project)
-        if self.tracker.observed(observation):
-            self._tell([observation], [], observation.project, self.tracker.heads.get(observation.project, ""))
+        self.tracker.observed(observation)
 
-    def _tell(
-        self, observations: Sequence[Observation], rollouts: Sequence[RolloutRecord], project: str, head: str
-    ) -> None:
-        """Write for everybody to read. Raises StaleLead."""
-        self.ports.statuses.observe(observations, rollouts, heads={project: head}, leader=self.owner)
+    def _lost(self, place: Place) -> None:
+        self.tracker.lost(place)
+        self.teller.lost(place)
 
-    def _watch(self) -> None:
-        while not self.over.is_set():
-            try:
-                for observation in self.ports.delivery.watch():
-                    if self.over.is_set():
-                        return
-                    if observation is not None:
-                        self.said.put(observation)
-            except Unreachable as outage:
-                _log.warning("delivery watch broke", message=str(outage))
-            except Exception:  # noqa: BLE001 - a mistake of ours must not end the watch
-                _log.exception("delivery watch failed unexpectedly")
-            self.over.wait(random.uniform(0, _RETRY_SECONDS))  # noqa: S311 - jitter, not a secret
+    def _tell(self, observation: Observation, since: int | None = None) -> None:
+        self.teller.status(observation, self.tracker.heads.get(observation.project, ""), since)
+
+    def _hear(self, said: Observation | Gone) -> None:
+        """Readers are told without waiting for what else a round does; judging is left to the round."""
+        self.said.put(said)
+        if isinstance(said, Observation):
+            self._tell(said)
 
     def _guarded(self, project: str, work: Callable[[str], object]) -> None:
         """One project's trouble never stops the others."""

@@ -13,9 +13,8 @@ from gitops.commits import CommitFilter, CommitRecord
 from gitops.rollouts import HealthStatus, Observation, Rollout, SyncStatus, gone_rollout
 from gitops.verdicts import CommitFacts, Timings, outlook, verdict
 from jobs.effects import LocalEffect, local_effects
+from jobs.telling import Place, is_news
 
-Place = tuple[str, str]
-"""(project, environment)"""
 _RECENT = 100
 """Commits of a project whose fate a new leader looks at again."""
 _LONGEST_PAUSE_SECONDS = 60.0
@@ -100,14 +99,11 @@ class Tracker:
         return ended
 
     def observed(self, observation: Observation) -> bool:
-        """Take in what the delivery says; whether anything that matters to readers changed: a tick of its clock does
-        not.
-        """
+        """Take in what the delivery says; whether it is news."""
         place = (observation.project, observation.environment)
         before = self.observations.get(place)
         self.observations[place] = observation
-        ticked = observation.observed_at, observation.compared_at
-        return before is None or replace(before, observed_at=ticked[0], compared_at=ticked[1]) != observation
+        return is_news(before, observation)
 
     def lost(self, place: Place) -> None:
         """The delivery has no application there any more."""

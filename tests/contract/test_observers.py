@@ -1,18 +1,34 @@
 """Several observers, of which one leads: what the others may do. Real Git, a real Valkey, the local delivery."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
+from adapters.local_delivery import LocalDelivery
+from adapters.local_git import LocalGitHost
 from adapters.ports import StaleLead
-from adapters.records import EventKind
+from adapters.records import EventKind, Gone
 from gitops.operations import CreateProject
+from gitops.rollouts import HealthStatus, Observation, SyncStatus
 from jobs.observer import Leader
+from jobs.telling import Teller
 from tests.support.lab import Lab, make_lab
+from tests.support.redis_ports import RedisPorts, redis_ports
 from tests.support.valkey import ValkeyServer, valkey_server
+
+PLACE = ("shop", "development")
+
+
+def seen(revision: str) -> Observation:
+    """What a delivery says of development."""
+    now = datetime.now(UTC)
+    return Observation(*PLACE, None, SyncStatus.SYNCED, HealthStatus.HEALTHY, revision, None, now)
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +56,82 @@ def test_who_led_and_was_followed_says_nothing_more(lab: Lab) -> None:
     told = {event.kind for event in lab.ports.events.after(position).events}
     assert not told & {EventKind.STATUS, EventKind.ROLLOUT}
     assert not lab.ports.leases.acquire("observer", "old", 60)
+
+
+class Hanging(LocalGitHost):
+    """A Git host that does not answer, from the moment that it is told so."""
+
+    hangs = threading.Event()
+    asked = threading.Event()
+    answers = threading.Event()
+
+    def projects(self) -> Sequence[str]:
+        if self.hangs.is_set():
+            self.asked.set()
+            self.answers.wait()
+        return super().projects()
+
+
+class Speaking(LocalDelivery):
+    """A delivery that says what it is told to say."""
+
+    words: SimpleQueue[Observation] = SimpleQueue()
+
+    def watch(self) -> Iterator[Observation | Gone | None]:
+        while True:
+            yield self.words.get()
+
+
+def told(lab: Lab) -> list[str | None]:
+    """Revisions that readers see."""
+    return [one.revision for one in lab.ports.statuses.status([PLACE]).values()]
+
+
+def test_readers_are_told_though_the_git_host_holds_the_round_up(lab: Lab) -> None:
+    data = lab.ports.settings.data
+    host = Hanging(data / "git", data / "archive")
+    delivery = Speaking(data / "delivery", lab.ports.repositories, lab.ports.renderer)
+    stopped = threading.Event()
+    leader = Leader(replace(lab.ports, githost=host, delivery=delivery), "me", stopped)
+    assert lab.ports.leases.acquire("observer", "me", 60)
+    thread = threading.Thread(target=leader.lead, daemon=True)
+    thread.start()
+    delivery.words.put(seen("beef"))
+    lab.wait("the first word", lambda: told(lab) == ["beef"])
+    host.hangs.set()
+    assert host.asked.wait(30)
+    delivery.words.put(seen("dead"))
+    lab.wait("the news", lambda: told(lab) == ["dead"])
+    stopped.set()
+    host.answers.set()
+    thread.join(30)
+
+
+@pytest.fixture
+def redis(valkey: ValkeyServer) -> Iterator[RedisPorts]:
+    ports = redis_ports(valkey.url)
+    ports.client.flushall()
+    assert ports.leases.acquire("observer", "me", 60)
+    yield ports
+    ports.client.close()
+
+
+def test_what_was_heard_while_a_list_was_read_is_not_undone_by_it(redis: RedisPorts) -> None:
+    teller = Teller(redis.statuses, "me")
+    teller.status(seen("old"), "")
+    since = teller.count
+    teller.status(seen("new"), "")
+    teller.status(seen("old"), "", since)
+    assert redis.statuses.status([PLACE])[PLACE].revision == "new"
+    teller.status(seen("newest"), "", teller.count)
+    assert redis.statuses.status([PLACE])[PLACE].revision == "newest"
+
+
+def test_only_news_is_told(redis: RedisPorts) -> None:
+    teller, start = Teller(redis.statuses, "me"), redis.events.position()
+    for _ in range(3):
+        teller.status(seen("same"), "")
+    assert len(redis.told(start)) == 1
+    teller.lost(PLACE)
+    teller.status(seen("same"), "")
+    assert len(redis.told(start)) == 2
