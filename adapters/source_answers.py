@@ -22,7 +22,8 @@ _NO_REVISION: Final = re.compile(
     r"not our ref|couldn't find remote ref|unadvertised object|no such remote ref|not a valid object|unknown revision",
     re.IGNORECASE,
 )
-_TOO_LARGE: Final = re.compile(r"file too large|file size limit", re.IGNORECASE)
+_TOO_LARGE: Final = re.compile(r"file too large|unable to write file|died of signal 25", re.IGNORECASE)
+"""The kernel ends a file at the bound; Git does not always pass its words on."""
 _FOR_GOOD: Final = (
     (
         re.compile(r"host key verification failed|host identification has changed", re.IGNORECASE),

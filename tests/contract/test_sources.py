@@ -14,6 +14,7 @@ from adapters.sources import GitSources
 from gitops.problems import InvalidInput, JobFailure, NotFound, Problem, Refused
 from tests.fakes import FakeSources
 from tests.support.git import Clone, git
+from tests.support.repositories import SourceRepository
 from tests.support.softserve import SoftServe
 from tests.support.source_server import Forge, serve
 
@@ -37,39 +38,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
             return twin.commit(url, branch, {name: text.encode() for name, text in files.items()})
 
         return Place(twin, url, commit)
-    repository = Repository.make(tmp_path / "forge" / "api.git")
+    repository = SourceRepository.make(tmp_path / "forge" / "api.git")
     return Place(sources(tmp_path), repository.url, repository.commit)
-
-
-@dataclass(frozen=True)
-class Repository:
-    """A bare repository, and somebody who pushes to it."""
-
-    path: Path
-    author: Clone
-
-    @classmethod
-    def make(cls, path: Path) -> "Repository":
-        path.mkdir(parents=True)
-        git(path, "init", "--quiet", "--bare", "--initial-branch=main")
-        author = Clone(path.parent / f"{path.name}-author")
-        author.folder.mkdir()
-        git(author.folder, "init", "--quiet", "--initial-branch=main")
-        git(author.folder, "remote", "add", "origin", str(path))
-        return cls(path, author)
-
-    @property
-    def url(self) -> str:
-        return f"file://{self.path}"
-
-    def commit(self, branch: str, files: Mapping[str, str]) -> str:
-        git(self.author.folder, "checkout", "--quiet", "-B", branch)
-        for path in self.author.folder.iterdir():
-            if path.name != ".git":
-                git(self.author.folder, "rm", "-r", "--quiet", "--force", "--", path.name)
-        sha = self.author.commit("change", files)
-        git(self.author.folder, "push", "--quiet", "--force", "origin", f"{branch}:refs/heads/{branch}")
-        return sha
 
 
 def sources(folder: Path, *, seconds: float = 60, mib: int = 64, local: bool = True) -> GitSources:
@@ -140,8 +110,8 @@ class TestEverySource:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return Repository.make(tmp_path / "forge" / "api.git")
+def repository(tmp_path: Path) -> SourceRepository:
+    return SourceRepository.make(tmp_path / "forge" / "api.git")
 
 
 @pytest.fixture
@@ -149,7 +119,7 @@ def git_sources(tmp_path: Path) -> GitSources:
     return sources(tmp_path)
 
 
-def test_tags_stand_for_their_commits(repository: Repository, git_sources: GitSources) -> None:
+def test_tags_stand_for_their_commits(repository: SourceRepository, git_sources: GitSources) -> None:
     sha = repository.commit("main", {"a": "1"})
     git(repository.author.folder, "tag", "-a", "v1", "-m", "one", sha)
     git(repository.author.folder, "tag", "light", sha)
@@ -159,7 +129,7 @@ def test_tags_stand_for_their_commits(repository: Repository, git_sources: GitSo
             assert checkout.sha == sha
 
 
-def test_short_shas_find_commits_that_no_branch_ends_at(repository: Repository, git_sources: GitSources) -> None:
+def test_short_shas_find_commits_that_no_branch_ends_at(repository: SourceRepository, git_sources: GitSources) -> None:
     first = repository.commit("main", {"a": "1"})
     for number in range(5):
         repository.commit("main", {"a": str(number)})
@@ -171,7 +141,9 @@ def test_short_shas_find_commits_that_no_branch_ends_at(repository: Repository, 
     "revision",
     ["-x", "--upload-pack=touch /tmp/x", "a..b", "a b", "a\nb", "@{u}", "main:a", "", "a" * 300, "../a", "main^"],
 )
-def test_names_that_no_revision_has_are_refused(git_sources: GitSources, repository: Repository, revision: str) -> None:
+def test_names_that_no_revision_has_are_refused(
+    git_sources: GitSources, repository: SourceRepository, revision: str
+) -> None:
     assert isinstance(refusal(lambda: check_out(git_sources, repository.url, revision)), InvalidInput)
     assert isinstance(refusal(lambda: git_sources.head(repository.url, revision, None)), InvalidInput)
 
@@ -222,7 +194,7 @@ def test_what_is_not_public_is_for_development_only(tmp_path: Path, url: str) ->
 
 
 def test_hooks_filters_and_submodules_of_a_repository_do_not_run(
-    repository: Repository, git_sources: GitSources, tmp_path: Path
+    repository: SourceRepository, git_sources: GitSources, tmp_path: Path
 ) -> None:
     mark = tmp_path / "ran"
     folder = repository.author.folder
@@ -246,7 +218,7 @@ def test_hooks_filters_and_submodules_of_a_repository_do_not_run(
 
 
 def test_links_are_kept_and_those_that_lead_out_are_not_followed(
-    repository: Repository, git_sources: GitSources
+    repository: SourceRepository, git_sources: GitSources
 ) -> None:
     folder = repository.author.folder
     (folder / "out").symlink_to("/etc")
@@ -263,7 +235,7 @@ def test_links_are_kept_and_those_that_lead_out_are_not_followed(
 
 @pytest.mark.parametrize("compressible", [True, False], ids=["small-in-transit", "large-in-transit"])
 def test_a_repository_over_the_bound_is_refused_and_leaves_nothing(
-    repository: Repository, tmp_path: Path, *, compressible: bool
+    repository: SourceRepository, tmp_path: Path, *, compressible: bool
 ) -> None:
     content = bytes(24 << 20) if compressible else os.urandom(24 << 20)
     (repository.author.folder / "large").write_bytes(content)
@@ -291,7 +263,7 @@ def forge(tmp_path: Path) -> Iterator[Forge]:
 
 class TestHttp:
     def test_a_login_is_used_and_is_in_no_file_while_the_files_are_used(
-        self, forge: Forge, repository: Repository, tmp_path: Path
+        self, forge: Forge, repository: SourceRepository, tmp_path: Path
     ) -> None:
         forge.login = "ann:made-up-password"
         repository.commit("main", {"a": "1"})
@@ -302,13 +274,13 @@ class TestHttp:
             assert not any(secret in path.read_bytes() for path in kept for secret in (b"made-up", b"YW5uOm1hZGUtdXA"))
             assert checkout.tree("a") is not None
 
-    def test_a_token_is_a_password(self, forge: Forge, repository: Repository, git_sources: GitSources) -> None:
+    def test_a_token_is_a_password(self, forge: Forge, repository: SourceRepository, git_sources: GitSources) -> None:
         forge.login = "x-access-token:tok123456"
         sha = repository.commit("main", {"a": "1"})
         assert git_sources.head(f"{forge.url}/api.git", "main", b"tok123456\n") == sha
 
     def test_a_wrong_login_is_told_without_being_shown(
-        self, forge: Forge, repository: Repository, git_sources: GitSources
+        self, forge: Forge, repository: SourceRepository, git_sources: GitSources
     ) -> None:
         forge.login = "ann:right"
         repository.commit("main", {"a": "1"})
@@ -318,7 +290,7 @@ class TestHttp:
             assert "`clone`" in problem.message
             assert "wrong-password" not in problem.message
 
-    def test_a_redirect_is_not_followed(self, forge: Forge, repository: Repository, tmp_path: Path) -> None:
+    def test_a_redirect_is_not_followed(self, forge: Forge, repository: SourceRepository, tmp_path: Path) -> None:
         repository.commit("main", {"a": "1"})
         with serve(tmp_path / "forge") as elsewhere:
             forge.moved_to = elsewhere.url
@@ -360,7 +332,7 @@ def test_a_private_key_opens_a_repository_by_ssh(tmp_path: Path) -> None:
         server.close()
 
 
-def test_what_a_killed_process_left_is_removed(tmp_path: Path, repository: Repository) -> None:
+def test_what_a_killed_process_left_is_removed(tmp_path: Path, repository: SourceRepository) -> None:
     repository.commit("main", {"a": "1"})
     left = tmp_path / "sources" / "clone-left"
     left.mkdir(parents=True)
@@ -369,7 +341,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path, repository: Repos
     assert not left.exists()
 
 
-def test_clones_beside_each_other_do_not_disturb(tmp_path: Path, repository: Repository) -> None:
+def test_clones_beside_each_other_do_not_disturb(tmp_path: Path, repository: SourceRepository) -> None:
     repository.commit("main", {"a": "1"})
     found: list[dict[str, str]] = []
     with sources(tmp_path).checkout(repository.url, "main", None) as checkout:
