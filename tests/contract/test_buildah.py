@@ -162,10 +162,17 @@ def test_layers_are_kept_for_the_next_build_of_the_service_alone(buildah: Builda
 
 def test_a_run_that_never_ends_is_ended_with_all_that_it_started(root: Path, tmp_path: Path) -> None:
     mark = f"9{uuid.uuid4().int % 10**12}"
-    hurried = builder(root, replace(BOUNDS, timeout_seconds=4))
+    hurried = builder(root, replace(BOUNDS, timeout_seconds=8))
+    seen: list[int] = []
+
+    def look() -> bool:
+        seen.extend(processes(mark))
+        return False
+
     run = f"RUN trap '' TERM INT HUP; setsid sleep {mark} & (trap '' TERM; setsid sleep {mark}) & sleep {mark}\n"
-    message = failure(lambda: hurried.build(order(tmp_path / "one", BUSYBOX + run), Log(), never))
+    message = failure(lambda: hurried.build(order(tmp_path / "one", BUSYBOX + run), Log(), look))
     assert "LUCITY_BUILD_TIMEOUT_SECONDS" in message
+    assert seen
     assert processes(mark) == []
 
 
@@ -192,7 +199,7 @@ def test_a_log_of_100_mb_is_cut_while_the_build_goes_on(buildah: BuildahBuilder,
 
 def test_processes_without_end_are_bounded(root: Path, tmp_path: Path) -> None:
     mark = f"7{uuid.uuid4().int % 10**12}"
-    few = builder(root, replace(BOUNDS, processes=100, timeout_seconds=4))
+    few = builder(root, replace(BOUNDS, processes=100, timeout_seconds=30))
     seen = [0]
 
     def look() -> bool:
