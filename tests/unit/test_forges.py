@@ -235,8 +235,11 @@ def test_whatever_a_field_holds_nothing_but_unreadable_is_raised(name: str, data
     st.sampled_from(["application/json", "application/x-www-form-urlencoded"]),
 )
 def test_whatever_bytes_come_nothing_but_unreadable_is_raised(name: str, body: bytes, content_type: str) -> None:
-    with pytest.raises(Unreadable):
-        FORGES[name.partition("-")[0]].parse({**sample(name)[0], "content-type": content_type}, body)
+    try:
+        delivery = FORGES[name.partition("-")[0]].parse({**sample(name)[0], "content-type": content_type}, body)
+    except Unreadable:
+        return
+    assert delivery is None or isinstance(delivery, Ping)
 
 
 @pytest.mark.parametrize("name", EVERY)
