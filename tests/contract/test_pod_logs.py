@@ -13,7 +13,8 @@ from adapters.kubernetes_api import configuration_by
 from adapters.pod_follower import Bounds
 from adapters.pod_logs import KubernetesPodLogs
 from adapters.ports import PodLine
-from tests.support.fake_kubernetes import BEGIN, FakeContainer, FakeKubernetes, fake_kubernetes
+from tests.support.fake_kubernetes import fake_kubernetes
+from tests.support.kubernetes_state import BEGIN, FakeContainer, FakeKubernetes
 from tests.support.log_reader import Reader, numbered, tell, until
 
 QUICK = Bounds(linger_seconds=0.2, pause_seconds=0.2)

@@ -1,20 +1,22 @@
-"""Logs of a service's pods from an API that fails in every way that the real one does, and for readers that come, leave
-and do not keep up.
-"""
+"""Logs of pods from an API that fails in every way, and for readers that come, leave and do not keep up."""
 
 import asyncio
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from ssl import CERT_REQUIRED
 
 import pytest
+import yaml
 
 from adapters.kubernetes_api import configuration_by
 from adapters.pod_follower import Bounds
 from adapters.pod_logs import KubernetesPodLogs
 from adapters.ports import Outpaced, Unreachable
 from gitops.problems import RateLimited, Refused, Unavailable
-from tests.support.fake_kubernetes import FakeContainer, FakeKubernetes, fake_kubernetes
+from tests.support.authority import Authority
+from tests.support.fake_kubernetes import fake_kubernetes
+from tests.support.kubernetes_state import FakeContainer, FakeKubernetes
 from tests.support.log_reader import Reader, numbered, tell, until
 
 QUICK = Bounds(linger_seconds=0.2, pause_seconds=0.2)
@@ -269,3 +271,29 @@ def test_more_containers_than_are_followed_is_a_limit(fake: FakeKubernetes, tmp_
         assert isinstance(refused.value.problem, RateLimited)
 
     tell(logs, story)
+
+
+def test_a_client_certificate_is_enough_and_an_unknown_authority_is_not_trusted(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "authority")
+    authority.tls.verify_mode = CERT_REQUIRED
+    authority.tls.load_verify_locations(authority.pem)
+    pair = str(tmp_path / "authority" / "server.pem")
+
+    async def read(reader: Reader) -> None:
+        assert await reader.begin().read() == ["one"]
+
+    async def fail(reader: Reader) -> None:
+        with pytest.raises(Unreachable):
+            await reader.begin().read()
+
+    with fake_kubernetes(authority.tls) as fake:
+        fake.token = ""
+        fake.add("api-1")
+        fake.write("api-1", "one")
+        path = Path(fake.kubeconfig(tmp_path))
+        config = yaml.safe_load(path.read_text())
+        config["users"][0]["user"] = {"client-certificate": pair, "client-key": pair}
+        for trusted, story in (({"certificate-authority": str(authority.pem)}, read), ({}, fail)):
+            config["clusters"][0]["cluster"] = {"server": fake.url, **trusted}
+            path.write_text(yaml.safe_dump(config))
+            tell(KubernetesPodLogs(partial(configuration_by, str(path)), QUICK), story)

@@ -20,8 +20,9 @@ from gitops.changes import ActorKind
 from gitops.operations.environments import DeleteEnvironment
 from gitops.operations.projects import CreateProject
 from gitops.operations.services import AddService, RemoveService
-from tests.support.fake_kubernetes import FakeKubernetes, fake_kubernetes
+from tests.support.fake_kubernetes import fake_kubernetes
 from tests.support.graphql_lab import Api, with_api
+from tests.support.kubernetes_state import FakeKubernetes
 from tests.support.lab import ANN, Lab, make_lab
 from tests.support.log_reader import numbered
 from tests.support.streams import Subscribe, over_sse, over_websocket

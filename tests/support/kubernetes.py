@@ -26,6 +26,12 @@ from tests.support.valkey import _die_with_parent, _free_port
 
 READY_SECONDS = 90
 _TOKEN = "made-up-for-tests"
+_CONTROLLERS = (
+    "namespace-controller",
+    "serviceaccount-controller",
+    "resourcequota-controller",
+    "garbage-collector-controller",
+)
 _PINS = Path(__file__).parents[1] / "real" / "kubernetes" / "go.sum"
 
 
@@ -48,6 +54,7 @@ class ControlPlane:
 
     folder: Path
     starter: ThreadPoolExecutor
+    controllers: tuple[str, ...] = _CONTROLLERS
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -70,12 +77,27 @@ class ControlPlane:
         """Start everything, in the order of need."""
         etcd, peers, port = _free_port(), _free_port(), _free_port()
         _write_keys(self.folder)
-        self._spawn("etcd", _etcd(self.folder, etcd, peers))
-        self._spawn("kube-apiserver", _apiserver(self.folder, etcd, port))
-        self._wait("the API server's certificate", (self.folder / "pki" / "apiserver.crt").exists)
+        self.spawn("etcd", _etcd(self.folder, etcd, peers))
+        self.spawn("kube-apiserver", _apiserver(self.folder, etcd, port))
+        self.wait("the API server's certificate", (self.folder / "pki" / "apiserver.crt").exists)
         self.kubeconfig.write_text(yaml.safe_dump(_kubeconfig(self.folder, port)))
-        self._spawn("kube-controller-manager", _controllers(self.folder))
-        self._wait("the controller manager", self._has_service_account)
+        self.spawn("kube-controller-manager", _controllers(self.folder, self.controllers))
+        self.wait("the controller manager", self._has_service_account)
+
+    def spawn(self, name: str, arguments: Sequence[str]) -> None:
+        """Start one of the tools; it ends with this control plane."""
+        command = [str(real_tool(name)), *arguments]
+        with (self.folder / f"{name}.log").open("wb") as log:
+            self.processes.append(self.starter.submit(_started, command, self.folder, log).result())
+
+    def wait(self, what: str, probe: Callable[[], object]) -> None:
+        """Return once the probe holds; fail with all logs when it does not, or when something ended."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not probe():
+            running = all(process.poll() is None for process in self.processes)
+            assert running, f"something ended while waiting for {what}:\n{self._logs()}"
+            assert time.monotonic() < deadline, f"waited {READY_SECONDS} s for {what}:\n{self._logs()}"
+            time.sleep(0.1)
 
     def close(self) -> None:
         """End everything, the last started first."""
@@ -89,32 +111,19 @@ class ControlPlane:
         except Unreachable:
             return False
 
-    def _spawn(self, name: str, arguments: Sequence[str]) -> None:
-        command = [str(real_tool(name)), *arguments]
-        with (self.folder / f"{name}.log").open("wb") as log:
-            self.processes.append(self.starter.submit(_started, command, self.folder, log).result())
-
-    def _wait(self, what: str, probe: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + READY_SECONDS
-        while not probe():
-            running = all(process.poll() is None for process in self.processes)
-            assert running, f"something ended while waiting for {what}:\n{self._logs()}"
-            assert time.monotonic() < deadline, f"waited {READY_SECONDS} s for {what}:\n{self._logs()}"
-            time.sleep(0.1)
-
     def _logs(self) -> str:
         return "\n".join(f"== {log.name}\n{log.read_text()[-2000:]}" for log in sorted(self.folder.glob("*.log")))
 
 
 @contextmanager
-def control_plane() -> Iterator[ControlPlane]:
-    """A running control plane with an empty folder; ends with the block."""
+def control_plane(*controllers: str) -> Iterator[ControlPlane]:
+    """A running control plane with an empty folder, and these controllers beside its own; ends with the block."""
     for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl"):
         real_tool(name)
     folder = Path(tempfile.mkdtemp(prefix="lucity-kubernetes-"))
     # The kernel ends a child with the *thread* that started it, so that thread must live as long as the servers.
     with ThreadPoolExecutor(1) as starter:
-        plane = ControlPlane(folder, starter)
+        plane = ControlPlane(folder, starter, (*_CONTROLLERS, *controllers))
         try:
             plane.start()
             yield plane
@@ -166,14 +175,14 @@ def _apiserver(folder: Path, etcd: int, port: int) -> list[str]:
     ]
 
 
-def _controllers(folder: Path) -> list[str]:
+def _controllers(folder: Path, names: Sequence[str]) -> list[str]:
     return [
         f"--kubeconfig={folder / 'kubeconfig'}",
         f"--service-account-private-key-file={folder / 'pki' / 'sa.key'}",
         "--leader-elect=false",
         "--bind-address=127.0.0.1",
         f"--secure-port={_free_port()}",
-        "--controllers=namespace-controller,serviceaccount-controller,resourcequota-controller,garbage-collector-controller",
+        f"--controllers={','.join(names)}",
     ]
 
 
