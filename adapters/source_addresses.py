@@ -4,6 +4,7 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -51,8 +52,8 @@ class SourceAddress:
             raise refused("the address of the source repository is no URL") from None
         _judge_scheme(parts.scheme, local=local)
         if parts.scheme == "file":
-            if parts.netloc or not parts.path.startswith("/"):
-                raise refused("a file:// address has three slashes and a path")
+            if parts.netloc or not parts.path.startswith("/") or "%" in url:
+                raise refused("a file:// address has three slashes and a path, as it is")
             return cls(url, "file")
         if parts.password is not None or (parts.username is not None and parts.scheme != "ssh"):
             raise refused("an address holds no login: put it into the project's secret `clone`")
@@ -61,6 +62,11 @@ class SourceAddress:
         if len(parts.path) < len("/x") or parts.query or parts.fragment or parts.path.startswith("/-"):
             raise refused("the address of the source repository has no proper path")
         return cls(url, parts.scheme, host, port or _PORTS[parts.scheme])
+
+    def judge_file(self, ours: Path) -> None:
+        """Raise Refused(InvalidInput) for a file:// address of what is Lucity's own."""
+        if self.scheme == "file" and Path(urlsplit(self.url).path).resolve().is_relative_to(ours.resolve()):
+            raise refused("the source repository lies in Lucity's own folder")
 
     def resolve(self) -> tuple[Address, ...]:
         """The addresses of the host, all of them public. Raises Refused(InvalidInput) and Unreachable."""

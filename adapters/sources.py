@@ -35,8 +35,8 @@ _LAST_SECOND: Final = 253402300799
 
 @dataclass(frozen=True)
 class GitSources:
-    """See ports.Sources. Clones live below `root` for as long as they are used; `local` allows file://, http:// and
-    addresses that are not public.
+    """See ports.Sources. Clones live below `root`, a folder in the data folder, for as long as they are used; `local`
+    allows file://, http:// and addresses that are not public.
     """
 
     root: Path
@@ -64,6 +64,7 @@ class GitSources:
     @contextmanager
     def _remote(self, url: str, credentials: bytes | None) -> Iterator["_Remote"]:
         address = SourceAddress.parse(url, local=self.local)
+        address.judge_file(self.root.parent)
         login = Login.parse(credentials, address.scheme)
         pinned = () if self.local else address.resolve()
         with self._folder() as folder:

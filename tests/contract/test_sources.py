@@ -43,7 +43,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 def sources(folder: Path, *, seconds: float = 60, mib: int = 64, local: bool = True) -> GitSources:
-    return GitSources(folder / "sources", seconds, mib, local=local)
+    return GitSources(folder / "data" / "sources", seconds, mib, local=local)
 
 
 def refusal(work: Callable[[], object]) -> Problem:
@@ -193,6 +193,19 @@ def test_what_is_not_public_is_for_development_only(tmp_path: Path, url: str) ->
     assert "LUCITY_ALLOW_LOCAL_SOURCES" in problem.message
 
 
+def test_repositories_of_lucitys_own_are_no_sources(tmp_path: Path) -> None:
+    own = SourceRepository.make(tmp_path / "data" / "git" / "settings.git")
+    (tmp_path / "around").symlink_to(own.path)
+    for url in (
+        own.url,
+        f"file://{tmp_path}/around",
+        f"file://{tmp_path}/x/../data/git/settings.git",
+        "file:///%64ata",
+    ):
+        problem = refusal(lambda url=url: sources(tmp_path).head(url, "main", None))  # type: ignore[misc]
+        assert isinstance(problem, InvalidInput)
+
+
 def test_hooks_filters_and_submodules_of_a_repository_do_not_run(
     repository: SourceRepository, git_sources: GitSources, tmp_path: Path
 ) -> None:
@@ -244,7 +257,7 @@ def test_a_repository_over_the_bound_is_refused_and_leaves_nothing(
     problem = refusal(lambda: check_out(sources(tmp_path, mib=8), repository.url))
     assert isinstance(problem, JobFailure)
     assert "LUCITY_SOURCE_MIB" in problem.message
-    assert list((tmp_path / "sources").glob("clone-*")) == []
+    assert list((tmp_path / "data" / "sources").glob("clone-*")) == []
 
 
 def test_a_host_that_says_nothing_is_given_up(tmp_path: Path) -> None:
@@ -269,7 +282,7 @@ class TestHttp:
         repository.commit("main", {"a": "1"})
         with sources(tmp_path).checkout(f"{forge.url}/api.git", "main", b"ann:made-up-password") as checkout:
             assert (checkout.folder / "a").read_text() == "1"
-            kept = [path for path in (tmp_path / "sources").rglob("*") if path.is_file()]
+            kept = [path for path in (tmp_path / "data" / "sources").rglob("*") if path.is_file()]
             assert kept
             assert not any(secret in path.read_bytes() for path in kept for secret in (b"made-up", b"YW5uOm1hZGUtdXA"))
             assert checkout.tree("a") is not None
@@ -325,7 +338,9 @@ def test_a_private_key_opens_a_repository_by_ssh(tmp_path: Path) -> None:
         key = server.admin_key.read_bytes()
         with sources(tmp_path).checkout(url, "main", key) as checkout:
             assert checkout.sha == sha
-            assert not any(key in path.read_bytes() for path in (tmp_path / "sources").rglob("*") if path.is_file())
+            assert not any(
+                key in path.read_bytes() for path in (tmp_path / "data" / "sources").rglob("*") if path.is_file()
+            )
         assert "private key" in refusal(lambda: sources(tmp_path).head(url, "main", None)).message
         assert "private key" in refusal(lambda: sources(tmp_path).head(url, "main", b"token")).message
     finally:
@@ -334,7 +349,7 @@ def test_a_private_key_opens_a_repository_by_ssh(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path, repository: SourceRepository) -> None:
     repository.commit("main", {"a": "1"})
-    left = tmp_path / "sources" / "clone-left"
+    left = tmp_path / "data" / "sources" / "clone-left"
     left.mkdir(parents=True)
     os.utime(left, (0, 0))
     check_out(sources(tmp_path), repository.url)
