@@ -44,6 +44,11 @@ def classify_fetch(finished: Finished) -> FetchState:
     return FetchState.FAILED
 
 
+def is_denied(finished: Finished) -> bool:
+    """Whether the host did not take our credentials, or does not let them do this."""
+    return not finished.succeeded and not finished.timed_out and _DENIED.search(finished.stderr) is not None
+
+
 def classify_push(finished: Finished, project: str) -> PushResult:
     """A rejection of the ref is final; without one, an unclear end is AMBIGUOUS."""
     message = message_of(finished)

@@ -80,15 +80,15 @@ class LocalGitHost:
             path.rename(leaving)
             self._bundle(project, leaving)
 
-    def remote(self, project: str) -> tuple[str, Mapping[str, str]]:
+    def remote(self, project: str, *, refused: bool = False) -> tuple[str, Mapping[str, str]]:  # noqa: ARG002 - no credentials
         """See GitHost.remote: a path, and no credentials."""
         path = self.path(project)
         _remove_stale_locks(path)
         return str(path), {}
 
-    def target(self, project: str) -> tuple[str, Mapping[str, str]]:
+    def target(self, project: str, *, refused: bool = False) -> tuple[str, Mapping[str, str]]:
         """See GitHost.target: the same path."""
-        return self.remote(project)
+        return self.remote(project, refused=refused)
 
     def _bundle(self, project: str, repository: Path) -> None:
         keep_bundle(repository, self._archive, project)

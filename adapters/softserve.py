@@ -29,6 +29,8 @@ _LEAVING = "leaving/"
 _CLONE_SECONDS = 900.0
 _WEB_TOKEN_SECONDS = 300.0
 """They last an hour at Soft-serve; a shorter time takes up what an administrator changed meanwhile."""
+_LISTED_SECONDS = 0.5
+"""A listing costs a tenth of a second; what other processes make is seen after this time."""
 _EXISTS = "repository already exists"
 _COLLABORATES = "collaborator already exists"
 _NOT_FOUND = "repository not found"
@@ -42,12 +44,12 @@ class SoftServeGitHost:
         self._http_url = http_url.rstrip("/")
         self._archive = archive.absolute()
         self._listing = Flight(self._list)
+        self._listed: tuple[float, Sequence[str]] = (0.0, ())
+        self._changes = 0
         self._guard = threading.Lock()
         self._web_tokens: dict[str, tuple[float, str]] = {}
         self.trust = accounts.trust
-        self._heads = Heads(
-            self._http_url, self._reading, lambda repository: self._grant(repository, WRITER), accounts.trust
-        )
+        self._heads = Heads(self._http_url, self._reading, self._admit, accounts.trust)
 
     def prepare(self) -> None:
         """What the first start makes and every start looks at: users, tokens, lucity/settings, no strangers. Raises
@@ -59,8 +61,10 @@ class SoftServeGitHost:
             self._accounts.renew(WRITER)
 
     def projects(self) -> Sequence[str]:
-        """See GitHost.projects. Who asks while another question is under way shares the next answer."""
-        names = [name.removeprefix(_GITOPS) for name in self._listing() if name.startswith(_GITOPS)]
+        """See GitHost.projects. Who asks while another question is under way shares the next answer, and who asks right
+        after it the same; what this process changes is seen at once.
+        """
+        names = [name.removeprefix(_GITOPS) for name in self._known() if name.startswith(_GITOPS)]
         return sorted(name for name in names if _NAME.fullmatch(name))
 
     def heads(self, projects: Sequence[str]) -> Mapping[str, str]:
@@ -74,6 +78,7 @@ class SoftServeGitHost:
         repository = _repository(project)
         if self._ask("repo", "create", repository, "--private", fine=(_EXISTS,)) == _EXISTS:
             self._ask("repo", "private", repository, "true")
+        self._forget_listing()
         self._grant(repository, WRITER)
         if project != SETTINGS:
             self._grant(repository, READER)
@@ -88,14 +93,21 @@ class SoftServeGitHost:
             self._bundle(project, leaving)
         if repository in there:
             self._ask("repo", "rename", repository, leaving)
+            self._forget_listing()
             self._bundle(project, leaving)
 
-    def remote(self, project: str) -> tuple[str, Mapping[str, str]]:
+    def remote(self, project: str, *, refused: bool = False) -> tuple[str, Mapping[str, str]]:
         """See GitHost.remote: for fetching, with the writer's access token."""
-        return self._url(_repository(project)), self._for_git(self._reading())
+        repository = _repository(project)
+        if refused:
+            self._admit(repository)
+        return self._url(repository), self._for_git(self._reading())
 
-    def target(self, project: str) -> tuple[str, Mapping[str, str]]:
+    def target(self, project: str, *, refused: bool = False) -> tuple[str, Mapping[str, str]]:
         """See GitHost.target: with a token for this repository only, which creates none."""
+        if refused:
+            with self._guard:
+                self._web_tokens.pop(project, None)
         return self._url(_repository(project)), self._for_git(self._writing(project))
 
     def request(self, project: str, *, push: bool) -> tuple[str, Mapping[str, str]]:
@@ -109,13 +121,37 @@ class SoftServeGitHost:
 
     def credentials_for_reading(self, project: str) -> tuple[str, str, str]:
         """URL, user and password with which a delivery reads the project's repository, and writes nothing."""
-        repository, token = _repository(project), self._accounts.token(READER)
-        if not self._accounts.takes(READER, token, repository):
-            self._grant(repository, READER)
-            token = self._accounts.token(READER)
-            if not self._accounts.takes(READER, token, repository):
-                token = self._accounts.renew(READER)
-        return self._url(repository), READER, token
+        repository = _repository(project)
+        self._admit(repository, READER)
+        return self._url(repository), READER, self._accounts.token(READER)
+
+    def _admit(self, repository: str, name: str = WRITER) -> None:
+        """See that a user's token opens a repository: the host may not know the user there, or the token any more."""
+        if self._opens(repository, name):
+            return
+        self._grant(repository, name)
+        if not self._opens(repository, name):
+            self._accounts.replace(name)
+
+    def _opens(self, repository: str, name: str) -> bool:
+        return self._accounts.takes(name, self._accounts.token(name), repository)
+
+    def _known(self) -> Sequence[str]:
+        with self._guard:
+            (until, names), changes = self._listed, self._changes
+        if time.monotonic() < until:
+            return names
+        names = self._listing()
+        with self._guard:
+            # What was asked before a change of ours and answered after it may not show it.
+            if changes == self._changes:
+                self._listed = (time.monotonic() + _LISTED_SECONDS, names)
+        return names
+
+    def _forget_listing(self) -> None:
+        with self._guard:
+            self._changes += 1
+            self._listed = (0.0, ())
 
     def _url(self, repository: str) -> str:
         return f"{self._http_url}/{repository}.git"
@@ -160,7 +196,7 @@ class SoftServeGitHost:
             return str(declined)
 
     def _bundle(self, project: str, leaving: str) -> None:
-        self._grant(leaving, WRITER)
+        self._admit(leaving)
         environment = self._for_git(self._reading())
         self._archive.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryDirectory(dir=self._archive, prefix=".copy-") as folder:

@@ -3,9 +3,11 @@ on the first start and kept in the Secrets port, so that all processes share the
 """
 
 import threading
+import time
 from pathlib import Path
 
 import httpx
+import structlog
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -21,6 +23,8 @@ READER = "argocd"
 _NO_ACCESS = "no-access"
 _TOKEN_NAME = "lucity"  # noqa: S105 - the name of one
 _LOCK_SECONDS = 120.0
+_REPLACE_SECONDS = 600.0
+_log = structlog.get_logger()
 
 
 class Accounts:
@@ -36,6 +40,7 @@ class Accounts:
         self._secrets = secrets
         self.trust = trust
         self._guard = threading.RLock()
+        self._replaced: dict[str, float] = {}
 
     def prepare(self) -> None:
         """Make or mend what Lucity needs on the host, and switch anonymous access off. Raises Unfit when a person has
@@ -74,6 +79,21 @@ class Accounts:
         token = parse_token(self.run(name, "token", "create", _TOKEN_NAME))
         self._secrets.put(_token_secret(name), token.encode())
         return token
+
+    def replace(self, name: str) -> None:
+        """A new access token for a user whose token the host does not take any more, but seldom: a token that is
+        refused as soon as it is made is not the trouble. Raises Unreachable.
+        """
+        with self._guard:
+            now = time.monotonic()
+            if now - self._replaced.get(name, -_REPLACE_SECONDS) < _REPLACE_SECONDS:
+                return
+            self._replaced[name] = now
+            try:
+                self.renew(name)
+            except Declined as declined:
+                raise Unreachable("git", f"Soft-serve gives {name} no token: {declined}") from None
+        _log.warning("a token was made, for Soft-serve refused the former one", user=name)
 
     def _meet(self) -> None:
         """Pin the host's key, and see that our key is an administrator's."""

@@ -22,7 +22,7 @@ _SECONDS_FOR_EACH = 0.02
 
 
 class Heads:
-    """`headers` answers credentials of the user `writer`; `admit` lets that user in where the host does not yet."""
+    """`headers` answers credentials of the user `writer`; `admit` does what it can where the host refuses them."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Heads:
     def exists(self, repository: str) -> bool:
         """Whether the host has it. Raises Unreachable."""
         with self._client() as client:
-            return self._refs(client, repository).status_code != httpx.codes.NOT_FOUND
+            return self._admitted(client, repository).status_code != httpx.codes.NOT_FOUND
 
     def _due(self, repositories: Sequence[str]) -> list[str]:
         now = time.monotonic()
@@ -68,19 +68,25 @@ class Heads:
         return httpx.Client(verify=self._trust.context, timeout=_SECONDS, headers=self._headers())
 
     def _head(self, client: httpx.Client, repository: str) -> str | None:
-        answer = self._refs(client, repository)
-        if answer.status_code in _UNREADABLE:
-            self._admit(repository)
-            answer = self._refs(client, repository)
+        answer = self._admitted(client, repository)
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
         if answer.status_code != httpx.codes.OK:
             raise Unreachable("git", _refusal(self._url, repository, answer))
         return parse_head(answer.content)
 
-    def _refs(self, client: httpx.Client, repository: str) -> httpx.Response:
+    def _admitted(self, client: httpx.Client, repository: str) -> httpx.Response:
+        """The answer; where we are refused, the one after we were let in."""
+        answer = self._refs(client, repository, {})
+        if answer.status_code not in _UNREADABLE:
+            return answer
+        self._admit(repository)
+        return self._refs(client, repository, self._headers())
+
+    def _refs(self, client: httpx.Client, repository: str, headers: Mapping[str, str]) -> httpx.Response:
+        url = f"{self._url}/{repository}.git/info/refs"
         try:
-            return client.get(f"{self._url}/{repository}.git/info/refs", params={"service": "git-upload-pack"})
+            return client.get(url, params={"service": "git-upload-pack"}, headers=headers)
         except httpx.HTTPError as error:
             raise Unreachable("git", f"Soft-serve at {self._url} does not answer: {error}") from None
 
@@ -99,5 +105,5 @@ def parse_head(advertisement: bytes) -> str | None:
 def _refusal(url: str, repository: str, answer: httpx.Response) -> str:
     said = f"{answer.status_code} {answer.reason_phrase}"
     if answer.status_code in _UNREADABLE:
-        return f"Soft-serve at {url} refuses Lucity's token for {repository} ({said}); the next start makes a new one"
+        return f"Soft-serve at {url} refuses Lucity's token for {repository} ({said}), also a new one"
     return f"Soft-serve at {url} answers {said} for {repository}"

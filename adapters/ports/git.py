@@ -35,11 +35,13 @@ class GitHost(Protocol):
         """Keep a verified git bundle of everything, then delete the repository; nothing happens when it is gone."""
         ...
 
-    def remote(self, project: str) -> tuple[str, Mapping[str, str]]:
-        """URL or path to fetch from, and environment variables for git that carry credentials."""
+    def remote(self, project: str, *, refused: bool = False) -> tuple[str, Mapping[str, str]]:
+        """URL or path to fetch from, and environment variables for git that carry credentials. `refused`: the host
+        does not take those that it gave before, so others are made where that may help.
+        """
         ...
 
-    def target(self, project: str) -> tuple[str, Mapping[str, str]]:
+    def target(self, project: str, *, refused: bool = False) -> tuple[str, Mapping[str, str]]:
         """The same for pushing. A push there never makes a repository that is missing. Raises Refused(NotFound)."""
         ...
 

@@ -53,11 +53,11 @@ class Host:
     def archive(self, project: str) -> None:
         """Nobody asks for it here."""
 
-    def remote(self, project: str) -> tuple[str, Mapping[str, str]]:
-        return project, {}
+    def remote(self, project: str, *, refused: bool = False) -> tuple[str, Mapping[str, str]]:
+        return project, {"REFUSED": "1"} if refused else {}
 
-    def target(self, project: str) -> tuple[str, Mapping[str, str]]:
-        return project, {}
+    def target(self, project: str, *, refused: bool = False) -> tuple[str, Mapping[str, str]]:
+        return self.remote(project, refused=refused)
 
     def head(self, project: str) -> str | None:
         return str(self.mirror) if project and self.mirror else None
