@@ -102,7 +102,7 @@ def read_values(data: bytes | None, path: str) -> Values | None:
     if data is None:
         return {}
     try:
-        values = parse_yaml(data, path).data
+        values = parse_yaml(data, path, keep=False).data  # a walk meets each version of a file once
     except Refused:
         return None
     return values if _has_shape(values) else None
@@ -132,12 +132,12 @@ def step(state: State, delta: Delta) -> tuple[State, Effect]:
     images: list[ImageChange] = []
     for name in sorted(concerned):
         before = state.environments.get(name, EnvironmentState())
-        after = _environment_after(name, before, base, delta)
+        after, changed = _environment_after(name, before, base, delta, by_base=base is not state.base)
         if name in delta.environments:
             environments[name] = after
         replaced = _image_changes(name, before.images, after.images)
         images.extend(replaced)
-        own = _changed_services(before.values, after.values) | {change.service for change in replaced}
+        own = changed | {change.service for change in replaced}
         touched.update((name, service) for service in own | changed_in_base)
     effect = Effect(
         environments=tuple(sorted(concerned)),
@@ -165,11 +165,29 @@ def value_changes(path: str, before: bytes | None, after: bytes | None) -> tuple
     )
 
 
-def _environment_after(name: str, before: EnvironmentState, base: Values, delta: Delta) -> EnvironmentState:
+def _environment_after(
+    name: str, before: EnvironmentState, base: Values, delta: Delta, *, by_base: bool
+) -> tuple[EnvironmentState, set[str]]:
+    """An environment after the commit, and the services of which its own file says something else."""
     if name not in delta.environments:
-        return EnvironmentState()
+        return EnvironmentState(), _changed_services(before.values, {})
     values = _latest(delta, f"{ENVIRONMENTS}/{name}/{_VALUES}", before.values)
-    return EnvironmentState(values, images_of(base, values))
+    changed = _changed_services(before.values, values)
+    found = images_of(base, values) if by_base else _images_after(before, base, values, changed)
+    return EnvironmentState(values, found), changed
+
+
+def _images_after(before: EnvironmentState, base: Values, values: Values, changed: set[str]) -> Mapping[str, Image]:
+    """What images_of says, asked only for the services that changed, over a base that did not."""
+    if not all(isinstance(get(own, _SERVICES), Mapping) for own in (before.values, values)):
+        return images_of(base, values)
+    mine = {CHART: {"services": _some(values, changed)}}
+    fresh = images_of({CHART: {"services": _some(base, changed)}}, mine)
+    return {name: image for name, image in before.images.items() if name not in changed} | fresh
+
+
+def _some(values: Values, names: set[str]) -> dict[str, object]:
+    return {name: service for name, service in table(values, _SERVICES).items() if name in names}
 
 
 def _latest(delta: Delta, path: str, before: Values) -> Values:

@@ -67,9 +67,14 @@ def _end(node: Node) -> int:
     return node.end
 
 
-def parse(data: bytes, path: str) -> Document:
-    """The file's document; the same bytes are read once. Raises Refused(InvalidRepository) with path, line, column."""
-    return _PARSED.get(data) or _PARSED.put(data, _read(data, path), len(data) + 1024)
+def parse(data: bytes, path: str, *, keep: bool = True) -> Document:
+    """The file's document; the same bytes are read once, unless they are not to be kept because nobody will ask again.
+    Raises Refused(InvalidRepository) with path, line, column.
+    """
+    kept = _PARSED.get(data)
+    if kept is not None or not keep:
+        return kept or _read(data, path)
+    return _PARSED.put(data, _read(data, path), len(data) + 1024)
 
 
 def edit(data: bytes, path: str, set: Sequence[tuple[Key, object]] = (), unset: Sequence[Key] = ()) -> bytes:  # noqa: A002

@@ -1,5 +1,6 @@
 """What a commit did is told by the values it changed."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -229,9 +230,13 @@ def test_value_changes_of_what_cannot_be_read_or_is_not_ours_are_empty() -> None
 
 SERVICE = st.sampled_from(["api", "web"])
 FILE = st.dictionaries(SERVICE, st.sampled_from(["1", "2"])).map(lambda services: tags(**services))
+SPARSE = st.dictionaries(
+    SERVICE, st.sampled_from(["null", "{}", "{image: null}", "{image: {tag: null}}", "{image: {repository: r}}"])
+).map(lambda found: f"lucity-app: {{services: {json.dumps(found)}}}".replace('"', "").encode())
+NOTHING = st.sampled_from([b"lucity-app: null", b"lucity-app: {services: null}", b"{}", b"other: 1", b"["])
 DELTAS = st.lists(
     st.fixed_dictionaries(
-        {}, optional={"base": st.sampled_from([REPOSITORIES, b"{}", b"["]), "dev": FILE | st.just(b"[")}
+        {}, optional={"base": st.sampled_from([REPOSITORIES]) | SPARSE | NOTHING, "dev": FILE | SPARSE | NOTHING}
     ),
     max_size=8,
 )
