@@ -35,7 +35,8 @@ def push_failure(said: str) -> str:
     """What a person can do about a push that failed for good."""
     shown = last_line(said)
     if _UNTRUSTED.search(shown):
-        return f"the registry is not trusted (LUCITY_REGISTRY_INSECURE allows plain HTTP): {shown}"
+        ways = "LUCITY_CA_FILE names its authority, LUCITY_REGISTRY_INSECURE allows plain HTTP"
+        return f"the registry is not trusted ({ways}): {shown}"
     if _DENIED.search(shown):
         settings = "LUCITY_REGISTRY_USERNAME and LUCITY_REGISTRY_PASSWORD_FILE"
         return f"the registry does not let us push ({settings} say who we are): {shown}"

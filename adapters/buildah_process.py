@@ -27,6 +27,7 @@ _CONTAINERS = Path("/etc/containers")
 _DROP_INS = "registries.conf.d"
 _POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
 _AUTHFILE = "/credentials.json"
+_AUTHORITIES = "/authorities.pem"
 _END_SECONDS = 15.0
 _INHERITED = (
     "HTTP_PROXY",
@@ -48,6 +49,8 @@ class RegistryAccess:
     insecure: bool
     login: str | None = None
     """`user:password` in Base64."""
+    authorities: str = ""
+    """PEM that counts besides the system's, at every registry."""
 
     @property
     def authfile(self) -> str | None:
@@ -97,7 +100,7 @@ class Buildah:
             binds=(*_system(), *self._own(source)),
             files={**_configuration(self.registry), **({_AUTHFILE: authfile} if authfile else {})},
             arguments=(_PROGRAM, *storage, arguments[0], *login, *arguments[1:]),
-            environment=_environment(),
+            environment=_environment(self.registry),
             processes=self.confinement.processes,
             file_bytes=self.confinement.file_mib << 20,
         )
@@ -168,6 +171,8 @@ def _configuration(registry: RegistryAccess | None) -> dict[str, str]:
     if registry is not None and registry.insecure:
         lines.append(f"[[registry]]\nlocation = {json.dumps(registry.host)}\ninsecure = true")
     files = {f"{_CONTAINERS}/{_DROP_INS}/zz-lucity.conf": "\n".join(lines) + "\n"}
+    if registry is not None and registry.authorities:
+        files[_AUTHORITIES] = registry.authorities
     if not (_CONTAINERS / "policy.json").exists():
         files[f"{_CONTAINERS}/policy.json"] = json.dumps(_POLICY)
     return files
@@ -180,11 +185,19 @@ def _says_where_to_search() -> bool:
     return False
 
 
-def _environment() -> dict[str, str]:
-    """Nothing of ours but how to reach the world."""
+def _environment(registry: RegistryAccess | None) -> dict[str, str]:
+    """Nothing of ours but how to reach the world, and whom to trust there."""
     proxies = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     own = {"HOME": "/tmp", "TMPDIR": "/tmp", "XDG_RUNTIME_DIR": "/tmp"}  # noqa: S108 - of inside
-    return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", **own, **proxies}
+    # Go reads the system's folder of certificates besides this file.
+    trust = {"SSL_CERT_FILE": _AUTHORITIES} if registry and registry.authorities else {}
+    return {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LC_ALL": "C",
+        **own,
+        **trust,
+        **proxies,
+    }
 
 
 def find() -> str | None:

@@ -277,8 +277,10 @@ def _builder(settings: Settings) -> Builder:
             return None
         user, file = settings.registry_username, settings.registry_password_file
         login = None if user is None or file is None else Login(user, file).header().removeprefix("Basic ")
-        return RegistryAccess(RegistryAddress.parse(settings.registry).host, settings.registry_insecure, login)
+        host = RegistryAddress.parse(settings.registry).host
+        return RegistryAccess(host, settings.registry_insecure, login, authorities.added)
 
+    authorities = Trust.of(settings)
     caches = Caches(settings.data / "builds", settings.build_cache_mib, settings.build_cache_days)
     bounds = BuildBounds(
         timeout_seconds=settings.build_timeout_seconds,

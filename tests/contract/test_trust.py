@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import uvicorn
 
 from adapters.argocd_http import ArgoCdApi, FixedToken
+from adapters.buildah_process import RegistryAccess
 from adapters.git_process import run
 from adapters.local_git import LocalGitHost
 from adapters.ports import Unreachable
@@ -22,12 +24,15 @@ from adapters.trust import SYSTEM, Trust
 from adapters.upstream import Upstream
 from cli.configuration import read_settings
 from cli.failures import StartFailed
+from gitops.problems import Refused
 from tests.support import softserve
 from tests.support.argocd_state import TOKEN
 from tests.support.authority import Authority
+from tests.support.building import BUSYBOX, Log, builder, never, order
 from tests.support.fake_argocd import fake_argocd
 from tests.support.git import Site, new_commit
 from tests.support.git_server import application
+from tests.support.registry import PASSWORD, USERNAME, start_registry
 from tests.support.relay import relay
 from tests.support.waiting import wait_until
 
@@ -134,3 +139,22 @@ def test_a_file_that_holds_no_authority_stops_the_start(tmp_path: Path, content:
 
 def test_a_file_that_holds_one_does_not(authority: Authority, tmp_path: Path) -> None:
     assert read_settings({"ca_file": authority.pem, "data": tmp_path / "data"}).ca_file == authority.pem
+
+
+def test_buildah_pushes_to_and_pulls_from_a_registry_of_the_added_authority(
+    authority: Authority, trust: Trust, tmp_path: Path
+) -> None:
+    with start_registry(tmp_path / "registry", login=True, tls=authority.server_pem) as server:
+        login = b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
+        doubting = RegistryAccess(server.address, insecure=False, login=login)
+        trusting = builder(tmp_path / "builds", registry=replace(doubting, authorities=trust.added))
+        base = trusting.build(order(tmp_path / "base", BUSYBOX), Log(), never)
+        reference = f"{server.address}/shop/base:1"
+        stranger = builder(tmp_path / "builds", registry=doubting)
+        with pytest.raises(Refused, match="LUCITY_CA_FILE"):
+            stranger.push(base, reference, Log(), never)
+        assert trusting.push(base, reference, Log(), never).startswith("sha256:")
+        log = Log()
+        trusting.build(order(tmp_path / "one", f"FROM {reference}\nRUN env; echo on base\n"), log, never)
+    assert "on base" in log.text.splitlines()
+    assert "SSL_CERT_FILE" not in log.text

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """`pem` is the file with its certificate; `tls` what a server on loopback answers with."""
+    """`pem` is the file with its certificate; `tls` what a server on loopback answers with, `server_pem` as a file."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -27,15 +27,15 @@ class Authority:
         served = served.add_extension(address, critical=False)
         authority = own.sign(key, hashes.SHA256())
         self.pem.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
-        chain = folder / "server.pem"
-        chain.write_bytes(
+        self.server_pem = folder / "server.pem"
+        self.server_pem.write_bytes(
             server_key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
             + served.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         )
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.tls.load_cert_chain(chain)
+        self.tls.load_cert_chain(self.server_pem)
 
 
 def _certificate(subject: x509.Name, key: ec.EllipticCurvePublicKey, issuer: x509.Name) -> x509.CertificateBuilder:

@@ -47,13 +47,14 @@ class RegistryServer:
 
 
 @contextmanager
-def start_registry(folder: Path, *, login: bool = False) -> Iterator[RegistryServer]:
+def start_registry(folder: Path, *, login: bool = False, tls: Path | None = None) -> Iterator[RegistryServer]:
     """A registry that keeps its images in a folder, until the block ends; with `login` it asks for USERNAME and
-    PASSWORD. Skips the test where there is none, and fails it in CI, which installs one.
+    PASSWORD, with a file of key and certificate it speaks TLS. Skips the test where there is none, and fails it in CI,
+    which installs one.
     """
     binary = _binary()
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "registry.json").write_text(json.dumps(_configuration(folder, login=login)))
+    (folder / "registry.json").write_text(json.dumps(_configuration(folder, login=login, tls=tls)))
     # The kernel ends a child with the *thread* that started it, so that thread must live as long as the server.
     with ThreadPoolExecutor(1) as starter:
         process = starter.submit(_spawn, binary, folder).result()
@@ -92,13 +93,14 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     return f"127.0.0.1:{found[1]}"
 
 
-def _configuration(folder: Path, *, login: bool) -> dict[str, object]:
+def _configuration(folder: Path, *, login: bool, tls: Path | None) -> dict[str, object]:
     """JSON is YAML, which is what it reads."""
+    served = {} if tls is None else {"tls": {"certificate": str(tls), "key": str(tls)}}
     configuration: dict[str, object] = {
         "version": 0.1,
         "log": {"level": "info", "accesslog": {"disabled": True}},
         "storage": {"filesystem": {"rootdirectory": str(folder / "images")}, "delete": {"enabled": True}},
-        "http": {"addr": "127.0.0.1:0", "secret": PASSWORD},
+        "http": {"addr": "127.0.0.1:0", "secret": PASSWORD, **served},
     }
     if login:
         (folder / "htpasswd").write_text(_HTPASSWD)
