@@ -20,6 +20,7 @@ from adapters.wiring import Ports
 from gitops import layout, names, repository
 from gitops.access import CHANGE, authorize
 from gitops.changes import Actor, Change, JobKind, Ref
+from gitops.operations.charts import UpgradeChart
 from gitops.operations.environments import DeleteEnvironment
 from gitops.operations.extensions import ExtendEnvironment, not_ephemeral
 from gitops.problems import AlreadyExists, Conflict, ConflictCode, NotFound, Refused, invalid
@@ -60,6 +61,7 @@ def admit(
     if key is not None and (known := _known(ports, job)):
         return known
     _judge(ports, change, expected_head)
+    _judge_chart(ports, change)
     judge_build(ports, change)
     judge_plan(ports, change)
     judge_gates(ports, actor, change, job.reason)
@@ -136,6 +138,11 @@ def _known(ports: Ports, job: JobRecord) -> JobRecord | None:
     head = heads.current(ports, job.project)
     landed = ports.history.landed(job.project, head.sha, [job.id]).get(job.id) if head.sha else None
     return landed_record(job.id, job.project, landed, head.sha or "", load_change(job.change)) if landed else None
+
+
+def _judge_chart(ports: Ports, change: Change) -> None:
+    if isinstance(change, UpgradeChart) and (missing := change.missing(ports.charts)) is not None:
+        raise invalid("version", missing)
 
 
 def _judge(ports: Ports, change: Change, expected_head: str | None) -> None:

@@ -8,13 +8,17 @@ from adapters.wiring import Ports
 from gitops.access import CHANGE, authorize
 from gitops.changes import Actor
 from gitops.problems import Conflict, ConflictCode, NotFound, Refused
+from jobs import heads
 from jobs.admission import admit, derived_id
+from jobs.landed import landed_record
 
 
 def cancel(ports: Ports, actor: Actor, job_id: str) -> JobRecord:
     """End a job before its push begins. Raises Refused: NotFound, Conflict PUSHING or JOB_ENDED."""
     job = _job(ports, job_id)
     authorize(actor, CHANGE, job.project)
+    if job.state.ended:
+        raise Refused(Conflict(f"Job {job_id} has already ended: {job.state}.", ConflictCode.JOB_ENDED, job_id=job_id))
     return ports.ledger.cancel(job_id)
 
 
@@ -51,7 +55,17 @@ def _retry_key(ports: Ports, actor: Actor, job_id: str) -> str:
 
 
 def _job(ports: Ports, job_id: str) -> JobRecord:
-    found = ports.ledger.get([job_id]).get(job_id)
+    """Its record or, where Redis forgot it, what the commit that carries its id tells."""
+    found = ports.ledger.get([job_id]).get(job_id) or _landed(ports, job_id)
     if found is None:
         raise Refused(NotFound(f"There is no job {job_id} (any more).", "job", job_id))
     return found
+
+
+def _landed(ports: Ports, job_id: str) -> JobRecord | None:
+    for project in ports.githost.projects():
+        head = heads.current(ports, project).sha
+        commit = ports.history.landed(project, head, [job_id]).get(job_id) if head else None
+        if head and commit:
+            return landed_record(job_id, project, commit, head)
+    return None

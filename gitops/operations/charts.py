@@ -1,5 +1,6 @@
 """The vendored chart: another version of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -60,6 +61,12 @@ class UpgradeChart:
             checks.parse(Version.parse, self.version, "version")
         checks.finish()
 
+    def missing(self, charts: Mapping[str, object]) -> str | None:
+        """What is wrong when the version is none of those that a server carries."""
+        if self.version is None or self.version in charts:
+            return None
+        return f"this server does not carry lucity-app {self.version}: choose one of {', '.join(sorted(charts))}"
+
     def summary(self) -> str:
         """See Change."""
         return f"chart(base): upgrade lucity-app to {self.version or 'the newest version'}"
@@ -69,10 +76,8 @@ class UpgradeChart:
         self.validate()
         open_project(tree, self.project)
         version = self.version or newest(context.charts)
-        if version not in context.charts:
-            carried = ", ".join(sorted(context.charts))
-            message = f"this server does not carry lucity-app {version}: choose one of {carried}"
-            raise Refused(NotFound(message, "chart", version))
+        if (missing := self.missing(context.charts)) is not None:
+            raise Refused(NotFound(missing, "chart", version))
         present = str(parse(tree.read(CHART_FILE) or b"", CHART_FILE).data.get("version") or "none")
         writes: dict[str, bytes | None] = dict.fromkeys(tree.files(CHART_FOLDER))
         writes |= {f"{CHART_FOLDER}/{path}": data for path, data in context.charts[version].items()}

@@ -151,6 +151,37 @@ def test_a_queued_job_is_cancelled_and_tried_again(lab: Lab) -> None:
     with_api(lab, story)
 
 
+def test_a_job_that_landed_has_ended_also_when_redis_forgot_it(lab: Lab) -> None:
+    async def story(api: Api) -> None:
+        await made(api)
+        scale = 'scale(input: {project: "shop", environment: "development", service: "api", replicas: 2})'
+        job = await ask(api, scale)
+        await asyncio.to_thread(lab.work, "shop")
+        lab.flush()
+        for mutation in ("cancelJob", "retryJob"):
+            refused = await ask(api, f'{mutation}(id: "{job["id"]}")')
+            assert [refused["__typename"], refused["code"], refused["job"]] == [
+                "Conflict",
+                "JOB_ENDED",
+                {"id": job["id"]},
+            ]
+
+    with_api(lab, story)
+
+
+def test_a_chart_that_this_server_does_not_carry_is_refused_at_once(lab: Lab) -> None:
+    async def story(api: Api) -> None:
+        await made(api)
+        refused = await ask(api, 'upgradeChart(input: {project: "shop", version: "9.9.9"})')
+        (error,) = refused["errors"]
+        assert [refused["__typename"], error["path"]] == ["InvalidInput", ["version"]]
+        assert error["message"] == (
+            f"this server does not carry lucity-app 9.9.9: choose one of {', '.join(sorted(lab.ports.charts))}"
+        )
+
+    with_api(lab, story)
+
+
 def test_tokens_are_made_listed_and_revoked_by_persons_only(lab: Lab) -> None:
     create = """mutation { createToken(input: {name: "ci", email: "ci@example.org"}) { __typename
         ... on IssuedToken { secret token { id kind } } ... on PermissionDenied { required } } }"""
