@@ -13,7 +13,7 @@ import pytest
 from adapters.local_delivery import LocalDelivery
 from adapters.local_git import LocalGitHost
 from adapters.ports import StaleLead
-from adapters.records import EventKind, Gone
+from adapters.records import EventKind
 from gitops.operations import CreateProject
 from gitops.rollouts import HealthStatus, Observation, SyncStatus
 from jobs.observer import Leader
@@ -77,7 +77,7 @@ class Speaking(LocalDelivery):
 
     words: SimpleQueue[Observation] = SimpleQueue()
 
-    def watch(self) -> Iterator[Observation | Gone | None]:
+    def watch(self) -> Iterator[Observation | None]:
         while True:
             yield self.words.get()
 

@@ -44,6 +44,8 @@ class FakeArgoCd:
     """What the next streams send, each before it ends, instead of the truth."""
     mute: bool = False
     """Whether streams send nothing any more, not even signs of life."""
+    pulse_seconds: float = 0.1
+    """How long streams say nothing before they give a sign of life."""
     version: int = 1000
     listeners: list[SimpleQueue[bytes | None]] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)

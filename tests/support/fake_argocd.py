@@ -239,7 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             while True:
                 try:
-                    event = told.get(timeout=0.1)
+                    event = told.get(timeout=self.argo.pulse_seconds)
                 except queue.Empty:
                     event = b":\n\n"
                 if event is None:

@@ -134,9 +134,9 @@ class ArgoCd:
         return {body["metadata"]["name"]: body for body in items}
 
     def names(self, kind: str) -> set[str]:
-        """Of all `projects`, or the projects of all `repositories`."""
+        """Of all `projects`, or the projects of all `repositories` ('' for one that belongs to none)."""
         items = self.http.get(f"/api/v1/{kind}").json()["items"] or []
-        return {body.get("project") or body["metadata"]["name"] for body in items}
+        return {body["metadata"]["name"] if "metadata" in body else body.get("project", "") for body in items}
 
     def sync(self, name: str) -> None:
         """Ask for a sync."""

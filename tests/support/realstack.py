@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -123,23 +124,17 @@ class Stack:
     @contextmanager
     def killed(self, name: str) -> Iterator[None]:
         """A part that is not there while the block runs, and starts as before at its end."""
-        pid = self.pid(name)
-        place = Path(f"/proc/{pid}")
-        argv = place.joinpath("cmdline").read_bytes().split(b"\0")[:-1]
-        variables = dict(
-            line.split(b"=", 1) for line in place.joinpath("environ").read_bytes().split(b"\0") if b"=" in line
-        )
-        program, folder = place.joinpath("exe").resolve(), place.joinpath("cwd").resolve()
+        pid, launch = self.pid(name), _launch(self.folder, name)
         os.kill(pid, signal.SIGKILL)
         try:
             yield
         finally:
             with (self.folder / "logs" / f"{name}.log").open("ab") as log:
                 again = subprocess.Popen(
-                    argv,
-                    executable=program,
-                    env=variables,
-                    cwd=folder,
+                    launch.argv,
+                    executable=launch.program,
+                    env=launch.variables,
+                    cwd=launch.folder,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -148,3 +143,26 @@ class Stack:
             again.returncode = 0  # it outlives the test, on purpose
             pids = (self.folder / "pids").read_text()
             (self.folder / "pids").write_text(pids.replace(f"{pid} {name}\n", f"{again.pid} {name}\n"))
+
+
+@dataclass(frozen=True)
+class _Launch:
+    """How a process was started."""
+
+    argv: list[bytes]
+    program: Path
+    variables: dict[bytes, bytes]
+    folder: Path
+
+
+@cache
+def _launch(stack: Path, name: str) -> _Launch:
+    """Read once: a process that was killed before its turn to be read has nothing left to read."""
+    place = Path(f"/proc/{Stack(stack).pid(name)}")
+    lines = place.joinpath("environ").read_bytes().split(b"\0")
+    return _Launch(
+        place.joinpath("cmdline").read_bytes().split(b"\0")[:-1],
+        place.joinpath("exe").resolve(),
+        dict(line.split(b"=", 1) for line in lines if b"=" in line),
+        place.joinpath("cwd").resolve(),
+    )
