@@ -13,6 +13,7 @@ from adapters.build_caches import Caches
 from adapters.buildah import BuildahBuilder, BuildBounds
 from adapters.buildah_process import RegistryAccess
 from adapters.ports import BuildOrder
+from gitops.problems import JobFailure, Problem, Refused
 from tests.support.waiting import wait_until
 
 BOUNDS = BuildBounds(timeout_seconds=120, disk_mib=512, log_mib=1, processes=512)
@@ -75,6 +76,20 @@ def processes(mark: str) -> list[int]:
 def wait_for_end(mark: str) -> None:
     """Until no process has the mark."""
     wait_until(lambda: not processes(mark), f"the processes of {mark} to end")
+
+
+def refusal(work: Callable[[], object]) -> Problem:
+    """The problem of a refusal."""
+    with pytest.raises(Refused) as caught:
+        work()
+    return caught.value.problem
+
+
+def failure(work: Callable[[], object]) -> str:
+    """The message of a JobFailure."""
+    problem = refusal(work)
+    assert isinstance(problem, JobFailure)
+    return problem.message
 
 
 def begun(mark: str) -> Callable[[], bool]:

@@ -1,9 +1,14 @@
 """Source repositories of users, on disk: bare ones, and somebody who pushes to them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from adapters.ports import Sources
+from adapters.sources import GitSources
+from gitops.problems import Problem, Refused
 from tests.support.git import Clone, git
 
 
@@ -38,3 +43,25 @@ class SourceRepository:
         sha = self.author.commit("change", files)
         git(self.author.folder, "push", "--quiet", "--force", "origin", f"{branch}:refs/heads/{branch}")
         return sha
+
+
+def sources(folder: Path, *, seconds: float = 60, mib: int = 64, local: bool = True) -> GitSources:
+    """The real thing, with a data folder in here."""
+    return GitSources(folder / "data" / "sources", seconds, mib, local=local)
+
+
+def refusal(work: Callable[[], object]) -> Problem:
+    """The problem of a refusal."""
+    with pytest.raises(Refused) as caught:
+        work()
+    return caught.value.problem
+
+
+def check_out(sources: Sources, url: str, revision: str = "main", credentials: bytes | None = None) -> dict[str, str]:
+    """The files of a revision; links as what they point to."""
+    with sources.checkout(url, revision, credentials) as checkout:
+        return {
+            str(path.relative_to(checkout.folder)): str(path.readlink()) if path.is_symlink() else path.read_text()
+            for path in checkout.folder.rglob("*")
+            if path.is_symlink() or path.is_file()
+        }
