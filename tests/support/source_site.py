@@ -71,11 +71,15 @@ def deliver(
     url: str, project: str, body: bytes, delivery_id: str | None = None, secret: str = SECRET
 ) -> httpx.Response:
     """Send a webhook as GitHub does."""
-    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    headers = {
+    headers = signed(body, delivery_id, secret)
+    return httpx.post(f"{url}/webhooks/github/{project}", content=body, headers=headers, timeout=30)
+
+
+def signed(body: bytes, delivery_id: str | None = None, secret: str = SECRET) -> dict[str, str]:
+    """The headers of GitHub's webhook for a push."""
+    return {
         "content-type": "application/json",
         "x-github-event": "push",
         "x-github-delivery": delivery_id or str(uuid.uuid4()),
-        "x-hub-signature-256": f"sha256={signature}",
+        "x-hub-signature-256": f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}",
     }
-    return httpx.post(f"{url}/webhooks/github/{project}", content=body, headers=headers, timeout=30)
