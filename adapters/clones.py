@@ -21,7 +21,7 @@ class NoClone(Exception):  # noqa: N818 - what was found instead
 
 
 class Clone:
-    """See adapters.history_walk.Mirror, whose project is always this one."""
+    """See adapters.history_walk.Commits, whose project is always this one."""
 
     def __init__(self, folder: Path, allowed_signers: Path | None) -> None:
         """`allowed_signers` None: the file that the clone's configuration names, else the one beside the clone.
@@ -37,11 +37,11 @@ class Clone:
         self._signatures = Signatures(self.allowed_signers)
 
     def objects(self, _project: str) -> pygit2.Repository:
-        """See Mirror."""
+        """See Commits."""
         return self._repository
 
     def git_commit(self, _project: str, sha: str) -> GitCommit:
-        """See Mirror."""
+        """See Commits."""
         return read_commit(commit_at(self._repository, sha), self._signatures)
 
     def history(self) -> Iterator[Evidence]:

@@ -27,8 +27,8 @@ _FILES = frozenset({FileMode.BLOB, FileMode.BLOB_EXECUTABLE})
 _THERE_OR_NOT = frozenset({DeltaStatus.ADDED, DeltaStatus.DELETED})
 
 
-class Mirror(Protocol):
-    """What the index needs of the mirrors."""
+class Commits(Protocol):
+    """What a walk needs of a repository."""
 
     def objects(self, project: str) -> pygit2.Repository:
         """The bare repository itself. Raises MissingCommit when there is none."""
@@ -37,6 +37,10 @@ class Mirror(Protocol):
     def git_commit(self, project: str, sha: str) -> GitCommit:
         """One commit, its signature verified. Raises MissingCommit."""
         ...
+
+
+class Mirror(Commits, Protocol):
+    """What the index needs of the mirrors besides."""
 
     def trust(self) -> str:
         """A name for the set of keys by which signatures are verified now."""
@@ -78,7 +82,7 @@ def unknown_commits(
     return found[::-1], number or 0
 
 
-def walk(mirror: Mirror, project: str, shas: Iterable[str], number: int, state: State) -> Iterator[tuple[Step, State]]:
+def walk(mirror: Commits, project: str, shas: Iterable[str], number: int, state: State) -> Iterator[tuple[Step, State]]:
     """What each of the commits did, in order; the first follows commit `number`, which left `state`."""
     repository = mirror.objects(project)
     for following, sha in enumerate(shas, number + 1):
