@@ -48,7 +48,8 @@ class GitSources:
         """See Sources.head."""
         source_answers.judge_name(branch, "branch")
         with self._remote(url, credentials) as remote:
-            return remote.refs(f"refs/heads/{branch}").get(f"refs/heads/{branch}")
+            ref = branch if branch.startswith("refs/") else f"refs/heads/{branch}"
+            return remote.refs(ref).get(ref)
 
     @contextmanager
     def checkout(self, url: str, revision: str, credentials: bytes | None) -> Iterator[Checkout]:

@@ -131,7 +131,9 @@ class _Building:
         """What to build; None when a push's branch is gone."""
         if self.change.branch is None:
             return self.change.revision or source.branch
-        return self.ports.sources.head(source.repository_url, self.change.branch, self._credentials())
+        head = self.ports.sources.head(source.repository_url, self.change.branch, self._credentials())
+        # Not every forge shows a request's head as a ref of the repository: then what was delivered is built.
+        return self.change.revision if head is None and self.change.branch.startswith("refs/") else head
 
     def _credentials(self) -> bytes | None:
         return project_secrets.read(self.ports.secrets, self.job.project, "clone")

@@ -167,7 +167,7 @@ class FakeSources:
         return sha
 
     def head(self, url: str, branch: str, credentials: bytes | None) -> str | None:
-        return self._source(url, credentials).refs.get(branch)
+        return self._source(url, credentials).refs.get(branch.removeprefix("refs/heads/"))
 
     @contextmanager
     def checkout(self, url: str, revision: str, credentials: bytes | None) -> Iterator[Checkout]:

@@ -41,7 +41,7 @@ class Sources(Protocol):
     """
 
     def head(self, url: str, branch: str, credentials: bytes | None) -> str | None:
-        """The full SHA of a branch now; None when there is no such branch."""
+        """The full SHA of a branch now, or of another ref by its full name; None when there is no such one."""
         ...
 
     def checkout(self, url: str, revision: str, credentials: bytes | None) -> AbstractContextManager[Checkout]:

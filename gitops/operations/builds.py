@@ -26,7 +26,7 @@ class Build:
     force: bool = False
     """Build although there is an image of the same source."""
     branch: str | None = None
-    """A push to this branch asked for it: what is built is the branch as it is when the build begins."""
+    """A push to this branch asked for it (or to a ref by its full name): built is what it is when the build begins."""
 
     @property
     def environments(self) -> tuple[str, ...]:

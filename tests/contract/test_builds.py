@@ -244,6 +244,15 @@ def test_a_push_that_came_late_builds_the_branch_as_it_is_and_deploys_nothing_ol
     assert (shop.image("development") or ("", None))[0] == newest[:7]
 
 
+def test_a_request_is_built_at_its_ref_and_without_one_at_what_was_delivered(shop: Shop) -> None:
+    delivered, ref = shop.push({**FILES, "app.py": b"2"}, "feature"), "refs/pull/7/head"
+    shop.build(Build("shop", "api", delivered, ("development",), branch=ref))
+    assert shop.tags() == {delivered[:7]}
+    newest = shop.push({**FILES, "app.py": b"3"}, ref)
+    shop.build(Build("shop", "api", delivered, ("development",), branch=ref))
+    assert shop.tags() == {delivered[:7], newest[:7]}
+
+
 def test_a_hold_stops_the_deploy_of_a_push_but_not_its_build(shop: Shop) -> None:
     held = shop.lab.admit(SetHold("shop", "development", ("api",)), reason="audit")
     shop.lab.work("shop")

@@ -45,6 +45,7 @@ class TestEverySource:
         place.commit("main", {"a": "1"})
         newest = place.commit("main", {"a": "2"})
         assert place.sources.head(place.url, "main", None) == newest
+        assert place.sources.head(place.url, "refs/heads/main", None) == newest
         assert place.sources.head(place.url, "mai", None) is None
 
     @pytest.mark.parametrize("name", ["branch", "full", "short"])
