@@ -19,6 +19,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from adapters.event_tail import EventTail, Gap
+from adapters.git_wiring import allowed_signers
 from adapters.logging import configure_logging
 from adapters.measures import Measures
 from adapters.ports import Unreachable
@@ -27,7 +28,7 @@ from adapters.redis_client import connect
 from adapters.settings import Settings
 from adapters.smart_http import ServedRepository, Service
 from adapters.tokens import Tokens
-from adapters.wiring import Ports, allowed_signers
+from adapters.wiring import Ports
 from api.authentication import Authenticator
 from api.edge import Edge, Origins
 from api.eject import Eject, EjectEndpoint

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from adapters.failpoints import Failpoints
+from adapters.git_wiring import build_secrets
 from adapters.settings import Settings
 from adapters.trust import Trust
-from adapters.wiring import build_secrets
 from cli.failures import StartFailed
 
 SHORTEST_PASSWORD = 16

@@ -5,11 +5,11 @@ import time
 
 import structlog
 
+from adapters.git_wiring import build_git
 from adapters.ports import Unreachable
 from adapters.settings import Settings
 from adapters.softserve import SoftServeGitHost
 from adapters.softserve_ssh import Unfit
-from adapters.wiring import build_git
 from cli.failures import StartFailed
 
 _AGAIN_SECONDS = 5.0

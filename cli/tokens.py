@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from adapters.git_wiring import build_git
 from adapters.logins import make_login
 from adapters.ports import Unreachable
 from adapters.settings import Settings
 from adapters.tokens import TokenRejected, Tokens
-from adapters.wiring import build_git
 from cli.configuration import read_settings
 from cli.failures import StartFailed
 from cli.valkey import write_private

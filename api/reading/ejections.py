@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO
 
-from adapters.wiring import Ports, allowed_signers
+from adapters.git_wiring import allowed_signers
+from adapters.wiring import Ports
 from api.reading.heads import Flights, head_of
 from gitops.ejections import ejected_files
 from gitops.names import short

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from adapters.git_wiring import allowed_signers
 from adapters.records import JobState
-from adapters.wiring import allowed_signers
 from cli.main import main
 from gitops.operations import (
     AddService,

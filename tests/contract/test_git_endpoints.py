@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.wiring import Git
+from adapters.git_wiring import Git
 from tests.support.git import Clone, Site, git
 from tests.support.graphql_server import Server, serving
 from tests.support.sites import HOSTS, made

@@ -12,13 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from adapters.git_wiring import Git
 from adapters.mirrors import Mirrors
 from adapters.ports import Unreachable
 from adapters.records import PushState
 from adapters.secrets import FileSecrets
 from adapters.softserve import SoftServeGitHost
 from adapters.softserve_ssh import Unfit
-from adapters.wiring import Git
 from gitops.problems import NotFound, Refused
 from tests.support.git import Clone, Site, git, new_commit
 from tests.support.graphql_server import serving
