@@ -1,4 +1,4 @@
-"""Builds the part that works on a data folder alone, without Redis: the Git host, our mirrors of it, secrets, tokens."""
+"""Builds what works on a data folder alone, without Redis: the Git host, our mirrors of it, secrets and tokens."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
