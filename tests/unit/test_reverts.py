@@ -414,6 +414,15 @@ def typed(state: State) -> dict[tuple[str, str], str]:
     ],
     Random(1),  # noqa: S311 - the same order every time
 )
+@example(
+    [
+        ("set", STAGING, ("c", "d", "e"), 1),
+        ("set", STAGING, ("c", "f"), 2),
+        ("toggle", STAGING, (), None),
+        ("toggle", STAGING, (), None),
+    ],
+    Random(3),  # noqa: S311 - the same order every time
+)
 def test_reverts_in_any_order_do_what_a_model_of_keys_does(steps: list[Any], random: Any) -> None:
     told = story(SHOP.with_writes({VALUES: b"# top\na: 0 # first\nb:\n  x: 0\n", "project.yaml": b"a: 0\n"}))
     told.trees[0] = told.head.with_writes({"project.yaml": b"pipeline: []\n"})
@@ -425,7 +434,9 @@ def test_reverts_in_any_order_do_what_a_model_of_keys_does(steps: list[Any], ran
             assert told.refusal(commit).code is ConflictCode.CHANGED_SINCE
         else:
             told.do(told.revert(commit))
-            assert typed(model(told.head)) == typed(wanted)
+            # What somebody wrote as {…} stays when its last key goes: see gitops.yamltext.edit.
+            found = {key: value for key, value in model(told.head).items() if value != {} or key in wanted}
+            assert typed(found) == typed(wanted)
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b/c", "b/d", "e/f/g"]), st.sampled_from([b"x", None])))
