@@ -1,4 +1,8 @@
-"""Deliveries of webhooks in Redis: queued once, due at a time, tried until they are taken, and listed by endpoint."""
+"""Deliveries to the outside in Redis: due at a time, tried until they are taken, and listed by endpoint.
+
+Webhook messages are queued once each. A message that is `renewed` stands for the present state of something: what is
+told of it again makes the same delivery due again.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +19,8 @@ from adapters.settings import Settings
 _KEPT: Final = 1000
 """Deliveries kept for an endpoint; of more, the oldest go."""
 _POSITION: Final = "lucity:outbound:position"
+FORGE_TARGET: Final = "forge:"
+"""What the endpoint of a report begins with that goes to a project's forge; the project follows."""
 
 
 class DeliveryState(StrEnum):
@@ -27,12 +33,14 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True)
 class Message:
-    """What is to be sent to one endpoint. The same id is queued once."""
+    """What is to be sent to one endpoint. The same id is queued once, unless it is renewed."""
 
     id: str
     endpoint: str
     type: str
     body: str
+    renewed_seconds: float | None = None
+    """The same id again: due anew after so many seconds, with this body; None: it was queued already."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,10 @@ class Delivery:
     finished_at: datetime | None = None
     status: int | None = None
     error: str | None = None
+    version: int = 1
+    """How often it was renewed, and the first."""
+    told: str = ""
+    """What settle was told last time."""
 
 
 class RedisOutbound:
@@ -64,7 +76,7 @@ class RedisOutbound:
 
     def queue(self, position: str, messages: Sequence[Message]) -> None:
         """Queue messages and move the position, in one step."""
-        parts = [part for each in messages for part in (each.id, each.endpoint, each.type, each.body)]
+        parts = [part for each in messages for part in (each.id, each.endpoint, each.type, each.body, _renewal(each))]
         self._scripts.run("outbound_queue", [position, _KEPT, *parts])
 
     def claim(self, limit: int, seconds: float) -> Sequence[Delivery]:
@@ -73,15 +85,25 @@ class RedisOutbound:
         return [_delivery(dict(zip(row[::2], row[1::2], strict=True))) for row in rows]
 
     def settle(
-        self, delivery: Delivery, state: DeliveryState, status: int | None, error: str | None, seconds: float = 0
+        self,
+        delivery: Delivery,
+        state: DeliveryState,
+        status: int | None,
+        error: str | None,
+        seconds: float = 0,
+        told: str = "",
     ) -> None:
-        """What came of an attempt; PENDING is due again after `seconds`."""
+        """What came of an attempt; PENDING is due again after `seconds`. One that was renewed meanwhile is due again
+        in any case. `told` is kept with it.
+        """
         arguments = [
             delivery.message.id,
             state.value,
             "" if status is None else status,
             error or "",
             round(seconds * 1000),
+            delivery.version,
+            told,
         ]
         self._scripts.run("outbound_settle", arguments)
 
@@ -128,4 +150,11 @@ def _delivery(row: Mapping[str, str]) -> Delivery:
         moment(row.get("finished_at")),
         int(row["status"]) if row.get("status") else None,
         row.get("error") or None,
+        int(row.get("version") or 1),
+        row.get("told") or "",
     )
+
+
+def _renewal(message: Message) -> int:
+    """Milliseconds; -1: queued once."""
+    return -1 if message.renewed_seconds is None else round(message.renewed_seconds * 1000)

@@ -64,7 +64,7 @@ def call(url: str, headers: Mapping[str, str], body: bytes, *, local: bool) -> A
     """POST once, to the address that was judged: a name that stands for another one a moment later gains nothing."""
     try:
         judge_url(url, local=local)
-        address = _resolve(url, local=local)
+        address = resolve(url, local=local)
         return _post(url, address, headers, body)
     except Refused as refusal:
         return Answer(None, refusal.problem.message)
@@ -72,7 +72,8 @@ def call(url: str, headers: Mapping[str, str], body: bytes, *, local: bool) -> A
         return Answer(None, f"{type(error).__name__}: {error}"[:500])
 
 
-def _resolve(url: str, *, local: bool) -> str:
+def resolve(url: str, *, local: bool) -> str:
+    """The address to call, so that none but the one that was judged is. Raises Refused(InvalidInput) and OSError."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)

@@ -1,4 +1,4 @@
-"""What project.yaml says beside its pipeline: which branches are followed, and how previews are made.
+"""What project.yaml says beside its pipeline: which branches are followed, how previews are made, which forge it is on.
 
 One rule for each key judges what people wrote by hand and what `updateProject` is about to write.
 """
@@ -6,6 +6,7 @@ One rule for each key judges what people wrote by hand and what `updateProject` 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from gitops.names import BranchName, EnvironmentName
 from gitops.pipelines import PIPELINE, edges_of, pipeline_faults
@@ -16,8 +17,11 @@ from gitops.yamltext import Document
 
 BRANCHES: Final = "branches"
 PREVIEWS: Final = "previews"
+FORGE: Final = "forge"
+FORGE_KINDS: Final = ("github", "gitlab", "gitea")
 MAX_ENVIRONMENTS: Final = 50
 MAX_PREVIEWS: Final = 1000
+_LONGEST_URL: Final = 500
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,16 @@ class Previews:
     """How long one stays after its request was last heard of."""
 
 
+@dataclass(frozen=True)
+class ForgeSettings:
+    """Where the sources' forge is spoken to, when its host's name does not tell."""
+
+    kind: str | None = None
+    """One of FORGE_KINDS; gitea is Forgejo too."""
+    api_url: str | None = None
+    """Where its API begins, e.g. https://git.example.org/api/v4; `apiUrl` in the file."""
+
+
 def branches_of(values: Values) -> dict[str, tuple[str, ...]]:
     """Followed branch → environments that its pushes are deployed to; what breaks a rule is passed over."""
     followed = table(values, (BRANCHES,))
@@ -44,15 +58,23 @@ def branches_of(values: Values) -> dict[str, tuple[str, ...]]:
 
 def previews_of(values: Values) -> Previews:
     """What is said of previews; what breaks a rule has its default."""
-    said = table(values, (PREVIEWS,))
-    given = {name: value for name, value in said.items() if name in _PREVIEWS and not _PREVIEWS[name](value)}
-    fields: dict[str, Any] = {_FIELDS.get(name, name): value for name, value in given.items()}
-    return Previews(**fields)
+    return Previews(**_fields(values, PREVIEWS))
+
+
+def forge_of(values: Values) -> ForgeSettings:
+    """What is said of the forge; what breaks a rule counts as not said."""
+    return ForgeSettings(**_fields(values, FORGE))
+
+
+def _fields(values: Values, name: str) -> dict[str, Any]:
+    """The fields that a table with fixed keys gives."""
+    said, rules = table(values, (name,)), _TABLES[name]
+    return {_FIELDS.get(key, key): value for key, value in said.items() if key in rules and not rules[key](value)}
 
 
 def setting_problems(document: Document, path: str) -> Iterator[InvalidRepository]:
     """What is wrong with what people wrote, each with its line; keys of others at the top are passed over."""
-    for name in (BRANCHES, PREVIEWS):
+    for name in (BRANCHES, *_TABLES):
         said = document.data.get(name)
         if said is not None and not isinstance(said, Mapping):
             yield _problem(document, path, (name,), "must be a mapping")
@@ -67,14 +89,14 @@ def key_fault(key: Key) -> str | None:
     match key:
         case ("branches", branch):
             return _named(BranchName.parse, branch)
-        case ("previews", name) if name in _PREVIEWS:
+        case (("previews" | "forge") as name, inner) if inner in _TABLES[name]:
             return None
         case ("pipeline",):
             return None
         case ("deleting", *_):
             return "is kept by Lucity: use deleteProject"
-    known = ", ".join([f"{BRANCHES}.<branch>", *(f"{PREVIEWS}.{name}" for name in _PREVIEWS), PIPELINE])
-    return f"is no setting of a project: there are {known}"
+    fixed = (f"{name}.{inner}" for name, rules in _TABLES.items() for inner in rules)
+    return f"is no setting of a project: there are {', '.join([f'{BRANCHES}.<branch>', *fixed, PIPELINE])}"
 
 
 def value_fault(key: Key, value: object) -> str | None:
@@ -82,8 +104,8 @@ def value_fault(key: Key, value: object) -> str | None:
     match key:
         case ("branches", _):
             return _listed(value)
-        case ("previews", name):
-            return _PREVIEWS[name](value)
+        case (("previews" | "forge") as name, inner):
+            return _TABLES[name][inner](value)
         case _:
             return next(pipeline_faults(value), None) or _named_all(environments_of(key, value))
 
@@ -135,6 +157,22 @@ def _environment(value: object) -> str | None:
     return _named(EnvironmentName.parse, value) if isinstance(value, str) else "must be the name of an environment"
 
 
+def _kind(value: object) -> str | None:
+    return None if value in FORGE_KINDS else f"must be {', '.join(FORGE_KINDS[:-1])} or {FORGE_KINDS[-1]}"
+
+
+def _api_url(value: object) -> str | None:
+    wrong = "must be an address like https://git.example.org/api/v4"
+    if not isinstance(value, str) or len(value) > _LONGEST_URL or not value.isprintable() or " " in value:
+        return wrong
+    try:
+        parts = urlsplit(value)
+        bare = not (parts.username or parts.password or parts.query or parts.fragment) and parts.port != 0
+    except ValueError:
+        return wrong
+    return None if parts.scheme in {"https", "http"} and parts.hostname and bare else wrong
+
+
 def _number(least: int, most: int) -> Callable[[object], str | None]:
     def judge(value: object) -> str | None:
         fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
@@ -148,11 +186,15 @@ def _problem(document: Document, path: str, key: Key, fault: str) -> InvalidRepo
     return InvalidRepository(f"{path}:{line}: {render_key(key)} {fault}", path, line)
 
 
-_PREVIEWS: Final[Mapping[str, Callable[[object], str | None]]] = {
-    "enabled": _flag,
-    "from": _environment,
-    "limit": _number(1, MAX_PREVIEWS),
-    "forks": _flag,
-    "ttlSeconds": _number(MIN_TTL_SECONDS, MAX_TTL_SECONDS),
+_TABLES: Final[Mapping[str, Mapping[str, Callable[[object], str | None]]]] = {
+    PREVIEWS: {
+        "enabled": _flag,
+        "from": _environment,
+        "limit": _number(1, MAX_PREVIEWS),
+        "forks": _flag,
+        "ttlSeconds": _number(MIN_TTL_SECONDS, MAX_TTL_SECONDS),
+    },
+    FORGE: {"kind": _kind, "apiUrl": _api_url},
 }
-_FIELDS: Final = {"from": "source", "ttlSeconds": "ttl_seconds"}
+"""Tables with fixed keys, and the rule of each."""
+_FIELDS: Final = {"from": "source", "ttlSeconds": "ttl_seconds", "apiUrl": "api_url"}

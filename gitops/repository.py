@@ -24,7 +24,7 @@ from gitops.layout import (
 from gitops.names import EnvironmentName
 from gitops.pipelines import edges_of, pipeline_problems
 from gitops.problems import InvalidRepository, Refused
-from gitops.projectsettings import Previews, branches_of, previews_of, setting_problems
+from gitops.projectsettings import ForgeSettings, Previews, branches_of, forge_of, previews_of, setting_problems
 from gitops.services import DeployedService, Service, deployed_services, image_of, services_of
 from gitops.times import parse_time
 from gitops.tree import Tree
@@ -65,6 +65,7 @@ class Settings:
     pipeline: tuple[tuple[str, str], ...] = ()
     branches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     previews: Previews = field(default_factory=Previews)
+    forge: ForgeSettings = field(default_factory=ForgeSettings)
     values: Values = field(default_factory=dict)
 
 
@@ -121,7 +122,10 @@ def read_settings(tree: Tree) -> tuple[Settings, tuple[InvalidRepository, ...]]:
     if document is None:
         return Settings(), problems
     data = document.data
-    return Settings(data.get("deleting") is True, edges_of(data), branches_of(data), previews_of(data), data), problems
+    settings = Settings(
+        data.get("deleting") is True, edges_of(data), branches_of(data), previews_of(data), forge_of(data), data
+    )
+    return settings, problems
 
 
 def effective_values(tree: Tree, environment: str) -> dict[str, object]:

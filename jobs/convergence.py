@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import structlog
 
+from adapters.outbound import FORGE_TARGET
 from adapters.ports import Unreachable
 from adapters.records import Application, JobRecord, Outcome
 from adapters.wiring import Ports
@@ -69,6 +70,7 @@ def settle_archived(ports: Ports, waiting: Iterable[JobRecord]) -> None:
     for job in waiting:
         if job.kind is JobKind.PROJECT_DELETE:
             project_secrets.forget(ports.secrets, job.project)
+            ports.outbound.forget(f"{FORGE_TARGET}{job.project}")
             ports.repositories.forget(job.project)
             ports.statuses.forget(job.project)
             ports.ledger.settle([succeeded(job, _agreed(ports))])

@@ -1,4 +1,4 @@
-"""Telling the outside: the event log is turned into webhook messages, which are sent until they are taken.
+"""Telling the outside: the event log is turned into webhook messages and reports to forges, sent until they are taken.
 
 One process leads by a lease. It may be killed at any line: a message's id follows from what it tells, so it is queued
 once, and what was claimed for sending is due again soon. Endpoints get each message at least once.
@@ -9,22 +9,22 @@ import json
 import random
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
 from adapters.endpoint_list import Endpoint
-from adapters.outbound import Delivery, DeliveryState, Message
+from adapters.outbound import FORGE_TARGET, Delivery, DeliveryState, Message
 from adapters.ports import MissingCommit, Unreachable
 from adapters.records import Event
 from adapters.webhook_calls import TIMEOUT_SECONDS, call, signature
 from adapters.wiring import Ports
 from gitops.times import rfc3339
-from jobs import heads
+from jobs import forge_reports, heads
 from jobs.outbound_messages import News, news_of
 
 SCHEDULE: Final = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800)
@@ -34,6 +34,7 @@ _IDLE_SECONDS: Final = 1.0
 _CALLS: Final = 8
 _GONE: Final = 410
 _log = structlog.get_logger()
+T = TypeVar("T")
 
 
 def tell_until(ports: Ports, stopped: threading.Event) -> None:
@@ -66,9 +67,10 @@ def queue_news(ports: Ports) -> None:
     if page.position == position:
         return
     endpoints = list(ports.endpoints.list().values())
-    ports.outbound.queue(
-        page.position, [message for event in page.events for message in _messages(ports, event, endpoints)]
-    )
+    found = [message for event in page.events for message in _messages(ports, event, endpoints)]
+    reports = [message for event in page.events for message in _told(ports, event, forge_reports.messages_of)]
+    newest = {message.id: message for message in reports}
+    ports.outbound.queue(page.position, [*found, *newest.values()])
 
 
 def _messages(ports: Ports, event: Event, endpoints: Iterable[Endpoint]) -> list[Message]:
@@ -77,20 +79,21 @@ def _messages(ports: Ports, event: Event, endpoints: Iterable[Endpoint]) -> list
         return []
     told = [
         (endpoint, news)
-        for news in _news(ports, event)
+        for news in _told(ports, event, news_of)
         for endpoint in near
         if endpoint.wants(news.type, event.project)
     ]
     return [_message(endpoint, news, event) for endpoint, news in told]
 
 
-def _news(ports: Ports, event: Event) -> list[News]:
+def _told(ports: Ports, event: Event, read: Callable[[Ports, Event], Iterable[T]]) -> list[T]:
+    """What is read of an event, once more when its commit was not here yet."""
     try:
-        return list(news_of(ports, event))
+        return list(read(ports, event))
     except MissingCommit:
         heads.current(ports, event.project)
     try:
-        return list(news_of(ports, event))
+        return list(read(ports, event))
     except MissingCommit:
         _log.warning("a commit cannot be read, so its deployments are not told", commit=event.commit)
         return []
@@ -107,6 +110,9 @@ def _message(endpoint: Endpoint, news: News, event: Event) -> Message:
 def send(ports: Ports, delivery: Delivery) -> None:
     """One attempt, and what comes of it."""
     message = delivery.message
+    if message.endpoint.startswith(FORGE_TARGET):
+        forge_reports.send(ports, delivery, SCHEDULE)
+        return
     endpoint = ports.endpoints.list().get(message.endpoint)
     if endpoint is None:
         ports.outbound.settle(delivery, DeliveryState.FAILED, None, "the endpoint was deleted")

@@ -5,6 +5,7 @@ A delivery is a doorbell: each build looks at the branch itself when it begins, 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from adapters.forges.addresses import same_repository
 from adapters.forges.deliveries import Author, Delivery, Ping, PullRequest, Push
@@ -18,6 +19,9 @@ from gitops.problems import RateLimited, Refused, Unavailable
 from gitops.services import Service
 from jobs import heads
 from jobs.admission import admit
+
+ACTOR_PREFIX: Final = "webhook_"
+"""What the id of an actor begins with whom a forge named."""
 
 
 @dataclass(frozen=True)
@@ -133,4 +137,4 @@ def actor_of(forge: str, author: Author) -> Actor:
             break
         except Refused:
             continue
-    return Actor(f"webhook_{forge}", identity.name, identity.email, ActorKind.AUTOMATION)
+    return Actor(f"{ACTOR_PREFIX}{forge}", identity.name, identity.email, ActorKind.AUTOMATION)

@@ -1,4 +1,4 @@
-"""Looking at followed branches now and then, so that a webhook that was lost, or never set up, costs a minute."""
+"""Looking at followed branches and requests now and then, so that a webhook that was lost costs a minute."""
 
 import uuid
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from adapters.wiring import Ports
 from gitops import repository
 from gitops.operations.builds import Build
 from gitops.problems import Refused
-from jobs import project_secrets
+from jobs import project_secrets, request_sweeps
 from jobs.expiry import lucity
 from jobs.pushes import Asking, admit_all, following, read
 
@@ -44,6 +44,7 @@ def poll(ports: Ports) -> None:
             known = read(ports, project)
             if known is not None and not known.settings.deleting:
                 list(looks.map(partial(_look, ports), _followed(project, known)))
+                request_sweeps.sweep(ports, project, known)
 
 
 def _followed(project: str, known: repository.Repository) -> Iterator[_Followed]:

@@ -24,7 +24,7 @@ def parse(headers: Headers, body: bytes) -> Delivery | None:
         case "Push Hook":
             return _push(named, fields)
         case "Merge Request Hook":
-            return _request(named, fields)
+            return request(named, fields)
     return None
 
 
@@ -36,7 +36,8 @@ def _push(named: str, fields: Fields) -> Push | None:
     return Push(named, _urls(fields), branch, fields.sha("after"), author)
 
 
-def _request(named: str, fields: Fields) -> PullRequest:
+def request(named: str, fields: Fields) -> PullRequest:
+    """A merge request as a delivery tells it. Raises Unreadable."""
     about = "object_attributes"
     number = fields.number(about, "iid")
     source, target = fields.at(about, "source_project_id"), fields.at(about, "target_project_id")

@@ -1,6 +1,6 @@
 """What stands in Redis: jobs and their queues, events, statuses, leases, and the bell that rings workers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -168,6 +168,10 @@ class Requests(Protocol):
 
     def hear(self, project: str, number: int, updated_at: datetime, *, is_open: bool) -> bool:
         """Remember this of a request unless something newer was heard; whether it counts. Again counts again."""
+        ...
+
+    def closed(self, project: str) -> Collection[int]:
+        """The requests of which it was heard last that they are closed."""
         ...
 
 

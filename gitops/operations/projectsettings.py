@@ -1,4 +1,4 @@
-"""The project's own settings: followed branches, previews, the pipeline."""
+"""The project's own settings: followed branches, previews, the forge, the pipeline."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from gitops.messages import fold
 from gitops.operations.checks import Checks, changed, open_project
 from gitops.operations.values import MAX_KEYS, ValueSetting, check_json
 from gitops.problems import NotFound, Refused
-from gitops.projectsettings import BRANCHES, PREVIEWS, environments_of, key_fault, value_fault
+from gitops.projectsettings import BRANCHES, FORGE, PREVIEWS, environments_of, key_fault, value_fault
 from gitops.repository import has_environment
 from gitops.subjects import MAX_NAMED, Action, Subject, render_subject
 from gitops.tree import Tree
 from gitops.values import Key, parse_key, render_key
 from gitops.yamltext import edit
 
-_TABLES: Final = {(BRANCHES,), (PREVIEWS,)}
+_TABLES: Final = {(BRANCHES,), (PREVIEWS,), (FORGE,)}
 """What can be unset as a whole."""
 
 

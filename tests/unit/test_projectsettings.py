@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gitops.operations import CreateProject, UpdateProject, ValueSetting
 from gitops.problems import InvalidInput, InvalidRepository, NotFound
-from gitops.projectsettings import Previews, branches_of, previews_of, setting_problems
+from gitops.projectsettings import ForgeSettings, Previews, branches_of, forge_of, previews_of, setting_problems
 from gitops.repository import read
 from gitops.tree import Files
 from gitops.yamltext import Document, parse
@@ -74,11 +74,41 @@ def test_tables_of_another_type_are_told() -> None:
     assert [problem.line for problem in read(written(b"branches: []\npreviews: 1\n")).problems] == [1, 2]
 
 
-@given(json_values, json_values)
-def test_whatever_people_write_is_read_without_an_error(branches: object, previews: object) -> None:
-    values = {"branches": branches, "previews": previews}
+@given(json_values, json_values, json_values)
+def test_whatever_people_write_is_read_without_an_error(branches: object, previews: object, forge: object) -> None:
+    values = {"branches": branches, "previews": previews, "forge": forge}
     branches_of(values)
     previews_of(values)
+    forge_of(values)
+
+
+def test_a_forge_of_ones_own_is_named() -> None:
+    update = UpdateProject(
+        "shop",
+        (ValueSetting("forge.kind", "gitlab"), ValueSetting("forge.apiUrl", "https://git.example.org/gitlab/api/v4")),
+    )
+    data = update.apply(SHOP, CONTEXT).writes["project.yaml"] or b""
+    wanted = ForgeSettings("gitlab", "https://git.example.org/gitlab/api/v4")
+    assert read(written(data)).settings.forge == wanted
+    assert read(SHOP).settings.forge == ForgeSettings()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("forge.kind", "sourceforge"),
+        ("forge.kind", True),
+        ("forge.apiUrl", "git.example.org"),
+        ("forge.apiUrl", "https://user:secret@git.example.org"),
+        ("forge.apiUrl", "https://git.example.org/api?token=1"),
+        ("forge.apiUrl", "ftp://git.example.org"),
+        ("forge.apiUrl", "https://[git"),
+        ("forge.token", "secret"),
+    ],
+)
+def test_a_forge_that_cannot_be_is_refused_and_passed_over(key: str, value: object) -> None:
+    assert isinstance(refusal(UpdateProject("shop", (ValueSetting(key, value),))), InvalidInput)
+    assert forge_of({"forge": {key.removeprefix("forge."): value}}) == ForgeSettings()
 
 
 @given(st.binary(max_size=30))

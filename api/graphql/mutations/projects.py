@@ -35,7 +35,10 @@ class UpdateProjectInput(AskedAt):
     project: str
     values: list[ValueInput] | None = strawberry.field(
         default=strawberry.UNSET,
-        description="branches.<branch>: [environments]; previews.enabled, from, limit, forks, ttlSeconds; pipeline.",
+        description=(
+            "branches.<branch>: [environments]; previews.enabled, from, limit, forks, ttlSeconds;"
+            " forge.kind, apiUrl; pipeline."
+        ),
     )
     unset: list[str] | None = strawberry.UNSET
 
