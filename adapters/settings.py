@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     """Instead of a token: an Argo CD user."""
     argocd_password: SecretStr | None = None
     """Its password."""
-    argocd_namespace: str = "argocd"
+    argocd_namespace: Namespace = "argocd"
     """Namespace in which Argo CD keeps its Applications."""
     argocd_destination: str = "https://kubernetes.default.svc"
     """The cluster that Argo CD deploys to, by its URL there."""
@@ -210,22 +210,22 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _judge_delivery(self) -> Self:
-        logins = {login: [name for name in login if getattr(self, name) is not None] for login in _ARGOCD_LOGINS}
-        given = [login for login, names in logins.items() if names]
         if self.delivery == "local":
-            wrong = [f"LUCITY_{name.upper()}" for names in logins.values() for name in names]
-            wrong = [*(["LUCITY_ARGOCD_URL"] if self.argocd_url else []), *wrong]
-            if wrong:
-                raise ValueError(f"{_listed(wrong)} must not be set unless LUCITY_DELIVERY is argocd (it is local)")
+            named = (name for name in type(self).model_fields if name.startswith("argocd_"))
+            if wrong := [name for name in named if name in self.model_fields_set and getattr(self, name) is not None]:
+                names = _listed([f"LUCITY_{name.upper()}" for name in wrong])
+                raise ValueError(f"{names} must not be set unless LUCITY_DELIVERY is argocd (it is local)")
             return self
         if self.argocd_url is None:
             raise ValueError("LUCITY_DELIVERY is argocd, so LUCITY_ARGOCD_URL must be set too")
+        logins = {login: [name for name in login if getattr(self, name)] for login in _ARGOCD_LOGINS}
+        given = [login for login, names in logins.items() if names]
         if len(given) != 1 or len(logins[given[0]]) != len(given[0]):
             raise ValueError(
                 "LUCITY_DELIVERY is argocd, so exactly one login must be set: LUCITY_ARGOCD_TOKEN, or"
                 " LUCITY_ARGOCD_TOKEN_FILE, or LUCITY_ARGOCD_USERNAME and LUCITY_ARGOCD_PASSWORD"
             )
-        for name in ("argocd_url", "argocd_git_url"):
+        for name in ("argocd_url", "argocd_git_url", "argocd_destination"):
             url = getattr(self, name)
             if url is not None and not _is_address(url, {"http", "https"}, path=True):
                 raise ValueError(f"LUCITY_{name.upper()} is no address like http://HOST:PORT or https://HOST/PATH")

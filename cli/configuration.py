@@ -54,6 +54,29 @@ def require_secrets(settings: Settings) -> None:
     ]
     if faults:
         raise StartFailed("\n".join([*faults, "To run Lucity alone on this machine: lucity up"]))
+    require_others(settings)
+
+
+def require_others(settings: Settings) -> None:
+    """What settings name of systems that are not embedded has to be usable before anything starts. Raises
+    StartFailed.
+    """
+    faults = [
+        *(_redis_faults(settings) if settings.redis_url is not None else []),
+        *_file_faults("LUCITY_SOFTSERVE_ADMIN_KEY_FILE", settings.softserve_admin_key_file),
+        *_file_faults("LUCITY_ARGOCD_TOKEN_FILE", settings.argocd_token_file),
+    ]
+    if faults:
+        raise StartFailed("\n".join(faults))
+
+
+def _file_faults(name: str, path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    try:
+        return [] if path.read_bytes().strip() else [f"{name} is empty: {path}"]
+    except OSError as error:
+        return [f"{name} cannot be read: {path}: {error.strerror}"]
 
 
 def _redis_faults(settings: Settings) -> list[str]:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from adapters.settings import Settings
 from cli import readiness, valkey
 from cli.children import Child
-from cli.configuration import read_settings
+from cli.configuration import read_settings, require_others
 from cli.failures import StartFailed
 from cli.folder import Lock, locked
 from cli.interruptions import Interruptions
@@ -36,6 +36,7 @@ class Stopped(Exception):  # noqa: N818 - a person's wish
 def run(host: str, port: int, data: Path, *, open_browser: bool) -> int:
     """Run until a signal asks to stop; the exit code. Raises StartFailed."""
     settings = read_settings({"host": host, "port": port, "data": data})
+    require_others(settings)
     interruptions = Interruptions()
     with locked(settings.data) as lock, listen(host, port) as listener:
         settings = settings.model_copy(update=_address(settings, listener.getsockname()[1]))

@@ -51,7 +51,25 @@ def test_an_address_may_have_a_path() -> None:
     assert Settings.model_validate(given).argocd_git_url == "http://lucity:8000/git"
 
 
-@pytest.mark.parametrize("given", [{"argocd_url": URL["argocd_url"]}, *LOGINS])
+@pytest.mark.parametrize("login", [{"argocd_token": ""}, {"argocd_username": "admin", "argocd_password": ""}])
+def test_an_empty_login_is_none(login: dict[str, str]) -> None:
+    assert "exactly one login must be set" in complaint({**URL, **login})
+
+
+@pytest.mark.parametrize("given", [{"argocd_namespace": "Bad/ns"}, {"argocd_destination": "in-cluster"}])
+def test_a_place_that_cannot_be_is_refused(given: dict[str, str]) -> None:
+    (name,) = given
+    assert name in complaint({**URL, **LOGINS[0], **given}).lower()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"argocd_url": URL["argocd_url"]},
+        {"argocd_git_url": "http://git", "argocd_namespace": "argo", "argocd_destination": "https://cluster"},
+        *LOGINS,
+    ],
+)
 def test_settings_of_a_delivery_that_was_not_chosen_are_a_mistake(given: dict[str, str]) -> None:
     said = complaint(given)
     assert all(f"LUCITY_{name.upper()}" in said for name in given)

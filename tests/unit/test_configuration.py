@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from adapters.settings import Settings
-from cli.configuration import require_secrets
+from cli.configuration import require_others, require_secrets
 from cli.failures import StartFailed
 
 PASSWORD = "0123456789abcdef"
@@ -50,3 +50,26 @@ def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
         require_secrets(Settings(data=tmp_path))
     named = [line.split()[0] for line in str(refused.value).splitlines()[:-1]]
     assert named == ["LUCITY_REDIS_URL", "LUCITY_TOKEN_KEY_FILE", "LUCITY_SIGNING_KEY_FILE"]
+
+
+@pytest.mark.parametrize("name", ["softserve_admin_key_file", "argocd_token_file"])
+@pytest.mark.parametrize(("content", "said"), [(None, "cannot be read"), (b"\n", "is empty")])
+def test_a_file_of_another_system_that_says_nothing_stops_the_start(
+    tmp_path: Path, name: str, content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    given = settings(tmp_path, f"redis://:{PASSWORD}@redis.example.com:6379/0", b"k" * 32)
+    for judge in (require_secrets, require_others):
+        with pytest.raises(StartFailed, match=f"LUCITY_{name.upper()} {said}: {path}"):
+            judge(given.model_copy(update={name: path}))
+
+
+def test_a_start_with_a_redis_of_its_own_needs_no_other() -> None:
+    require_others(Settings())
+
+
+def test_a_redis_that_is_named_has_to_be_good_for_a_start_that_would_bring_its_own(tmp_path: Path) -> None:
+    with pytest.raises(StartFailed, match="at least 16 characters"):
+        require_others(settings(tmp_path, "redis://redis.example.com", b"k" * 32))
