@@ -19,7 +19,7 @@ RUN pip --python .venv/bin/python install --no-deps --no-build-isolation --edita
  && pip --python .venv/bin/python uninstall --yes setuptools \
  && .venv/bin/python -m compileall -q --invalidation-mode unchecked-hash gitops adapters jobs api cli
 
-FROM python:3.11.14-slim-bookworm
+FROM python:3.11.14-slim-bookworm AS lucity
 # git carries changes, ssh administers Soft-serve; Helm is in the Python environment.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends git openssh-client \
@@ -39,3 +39,14 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["lucity"]
 CMD ["up", "--host", "0.0.0.0", "--no-browser"]
+
+# docker build --target builder: it confines builds by namespaces, which takes root (charts/lucity, docker-compose.full.yml).
+FROM lucity AS builder
+USER 0:0
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends buildah \
+ && rm -rf /var/lib/apt/lists/*
+CMD ["builder"]
+
+# The last one is what `docker build .` makes.
+FROM lucity

@@ -14,7 +14,7 @@ from adapters.namespace_guards import guards
 from adapters.ports import Unreachable
 from adapters.records import Application
 from adapters.settings import Settings
-from tests.support.installing import OPTIONS, RELEASE, Installation
+from tests.support.installing import BUILDER, OPTIONS, RELEASE, Installation
 from tests.support.kubernetes import ControlPlane, control_plane
 
 NEEDS_DEFINITIONS = {"HTTPRoute", "ServiceMonitor"}
@@ -98,3 +98,19 @@ def test_every_account_keeps_secrets_in_its_own_namespace_and_in_no_other(
     with pytest.raises(Unreachable, match="forbidden"):
         KubernetesSecrets(api, "default").get("projects.shop.webhook")
     api.close()
+
+
+def test_the_builders_account_reads_secrets_and_keeps_none(
+    plane: ControlPlane, chart: Installation, tmp_path: Path
+) -> None:
+    apply(plane, chart.objects(BUILDER))
+    worker, builder = as_account(plane, "worker", tmp_path), as_account(plane, "builder", tmp_path)
+    KubernetesSecrets(worker, RELEASE["namespace"]).put("projects.shop.clone", b"user:password")
+    secrets = KubernetesSecrets(builder, RELEASE["namespace"])
+    assert secrets.get("projects.shop.clone") == b"user:password"
+    with pytest.raises(Unreachable, match="forbidden"):
+        secrets.put("projects.shop.clone", b"another")
+    with pytest.raises(Unreachable, match="forbidden"):
+        KubernetesCluster(builder, guards(Settings())).is_foreign("default")
+    worker.close()
+    builder.close()

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
+from adapters.git_wiring import build_secrets
+from adapters.secrets import FileSecrets
 from adapters.settings import Settings
 from cli.configuration import require_secrets
 from tests.support import softserve
@@ -62,8 +64,17 @@ def test_every_image_is_pinned_and_nothing_but_the_api_is_published() -> None:
     assert {name: service["ports"] for name, service in SERVICES.items() if "ports" in service} == {
         "api": ["127.0.0.1:8000:8000"]
     }
-    pinned = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    assert all(re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", image) for image in pinned)
+
+
+def test_the_dockerfile_makes_the_small_image_unless_it_is_asked_for_the_builder() -> None:
+    parts = re.split(r"^FROM (\S+)(?: AS (\S+))?\n", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)[1:]
+    stages = {name: (image, text) for image, name, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True)}
+    assert list(stages) == ["environment", "lucity", "builder", None]
+    assert all(re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", stages[name][0]) for name in ("environment", "lucity"))
+    assert stages[None] == ("lucity", "")
+    assert stages["builder"][0] == "lucity"
+    users = {name: re.findall(r"^USER (\S+)$", text, re.MULTILINE) for name, (_, text) in stages.items()}
+    assert users == {"environment": [], "lucity": ["10001:10001"], "builder": ["0:0"], None: []}
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +151,7 @@ def test_soft_serve_takes_the_key_that_was_made_for_it(others: Path, tmp_path: P
         server.close()
 
 
-@pytest.mark.parametrize("name", ["prepare", "api", "worker", "observer"])
+@pytest.mark.parametrize("name", ["prepare", "api", "worker", "observer", "builder"])
 def test_each_process_of_the_full_setup_has_settings_that_agree(others: Path, name: str) -> None:
     given = {
         variable.removeprefix("LUCITY_").lower(): re.sub("^/data", str(others), value)
@@ -152,7 +163,7 @@ def test_each_process_of_the_full_setup_has_settings_that_agree(others: Path, na
     assert (settings.git_host, settings.delivery) == ("softserve", "argocd")
     assert settings.softserve_admin_key_file == others / "keys/soft-serve"
     assert settings.argocd_token_file == others / "keys/argocd"
-    assert (settings.kubeconfig is not None) == (name != "prepare")
+    assert (settings.kubeconfig is not None) == (name not in {"prepare", "builder"})
     address = FULL["soft-serve"]["networks"]["cluster"]["ipv4_address"]
     assert settings.argocd_git_url == f"http://{address}:23232"
 
@@ -165,6 +176,30 @@ def test_the_full_setup_pins_its_images_and_publishes_on_loopback_only() -> None
     assert {name for name, service in FULL.items() if service.get("privileged")} == {"k3s"}
     named = {source for service in FULL.values() for source in service.get("depends_on", {})}
     assert named <= set(FULL)
+
+
+def test_the_builder_may_what_the_charts_may_and_writes_to_no_folder_of_others() -> None:
+    builder = FULL["builder"]
+    charts = re.search(r"\[(CHOWN, [^]]+)\]", (ROOT / "charts/lucity/templates/_pod.tpl").read_text())
+    assert charts is not None
+    assert (builder["cap_drop"], builder["cap_add"]) == (["ALL"], charts[1].split(", "))
+    assert {name for name, service in FULL.items() if "cap_add" in service} == {"builder"}
+    assert builder["build"]["target"] == "builder"
+    own, *shared = sorted(builder["volumes"], key=lambda mount: mount != "builder:/builder")
+    assert own == f"builder:{variables('builder')['LUCITY_DATA']}"
+    assert all(mount == "data:/data:ro" or mount["read_only"] for mount in shared)
+
+
+def test_the_builder_finds_the_secrets_that_all_share(others: Path) -> None:
+    prepare(others)
+    given = {name: re.sub("^/data", str(others), value) for name, value in variables("builder").items()}
+    require_secrets(
+        Settings.model_validate({name.removeprefix("LUCITY_").lower(): text for name, text in given.items()})
+    )
+    (kept,) = [mount for mount in FULL["builder"]["volumes"] if isinstance(mount, dict)]
+    FileSecrets(others / kept["volume"]["subpath"]).put("projects.shop.clone", b"user:password")
+    assert build_secrets(Settings(data=others)).get("projects.shop.clone") == b"user:password"
+    assert kept["target"] == f"{variables('builder')['LUCITY_DATA']}/{kept['volume']['subpath']}"
 
 
 def test_docker_compose_takes_both_setups() -> None:

@@ -39,6 +39,12 @@ PROCESS: dict[str, Any] = {
     "topologySpreadConstraints": [{**SPREAD, "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "lucity"}}}],
     "priorityClassName": "system-cluster-critical",
 }
+BUILDER: dict[str, Any] = {
+    "builder": {"enabled": True},
+    "registry": {"address": "registry:5000", "insecure": True},
+    "secrets": {"in": "kubernetes"},
+}
+"""The least that builders need."""
 PEER = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}
 OPTIONS: dict[str, dict[str, Any]] = {
     "least": {},
@@ -79,6 +85,18 @@ OPTIONS: dict[str, dict[str, Any]] = {
             "password": {"existingSecret": "lucity-registry"},
         }
     },
+    "builders": BUILDER,
+    "builders of one's own": {
+        **BUILDER,
+        "builder": {
+            **PROCESS,
+            "enabled": True,
+            "image": {"repository": "example.com/builder", "tag": "2.0", "digest": "sha256:" + "b" * 64},
+            "storage": {"storageClassName": "fast", "size": "100Gi"},
+            "egress": [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.169.254/32"]}}]}],
+        },
+    },
+    "builders beside a volume": {**BUILDER, "storage": {"shared": {"enabled": True}}},
     "settings": {"settings": {"LUCITY_LOG_LEVEL": "DEBUG", "LUCITY_NAMESPACE_QUOTA": '{"pods": "10"}'}},
     "processes": {"api": PROCESS, "worker": PROCESS, "observer": PROCESS},
     "autoscaling": {

@@ -59,6 +59,17 @@
 {{- $missing = append $missing "registry.username: whose password registry.password is" -}}
 {{- end -}}
 {{- end -}}
+{{- if .Values.builder.enabled -}}
+{{- if not .Values.registry.address -}}
+{{- $missing = append $missing "registry.address: where builders push images, as HOST[:PORT][/PREFIX]" -}}
+{{- end -}}
+{{- if ne .Values.git.host "softserve" -}}
+{{- $missing = append $missing "git.host: softserve, for builder.enabled: builders share no volume with others" -}}
+{{- end -}}
+{{- if ne .Values.secrets.in "kubernetes" -}}
+{{- $missing = append $missing "secrets.in: kubernetes, for builder.enabled: builders share no volume with others" -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
 {{- $missing = append $missing "httpRoute.parentRefs: the Gateway that the route belongs to" -}}
 {{- end -}}

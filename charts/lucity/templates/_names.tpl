@@ -7,6 +7,10 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "lucity.processes" -}}
+api worker observer{{ if .Values.builder.enabled }} builder{{ end }}
+{{- end -}}
+
 {{- define "lucity.process.name" -}}
 {{- printf "%s-%s" (include "lucity.fullname" .root) .process -}}
 {{- end -}}
@@ -50,6 +54,19 @@ labels:
 {{- else -}}
 {{- printf "%s:%s" .repository .tag -}}
 {{- end -}}
+{{- end -}}
+
+{{- define "lucity.process.image" -}}
+{{- $image := .Values.image -}}
+{{- include "lucity.image" (set (deepCopy $image) "tag" ($image.tag | default .Chart.AppVersion)) -}}
+{{- end -}}
+
+{{- define "lucity.builder.image" -}}
+{{- $image := .Values.image -}}
+{{- $own := .Values.builder.image -}}
+{{- $repository := $own.repository | default (printf "%s-builder" $image.repository) -}}
+{{- $tag := $own.tag | default $image.tag | default .Chart.AppVersion -}}
+{{- include "lucity.image" (dict "repository" $repository "tag" $tag "digest" $own.digest) -}}
 {{- end -}}
 
 {{- define "lucity.claim" -}}

@@ -2,6 +2,7 @@
 {{- define "lucity.pod" -}}
 {{- $values := .root.Values -}}
 {{- $image := $values.image -}}
+{{- $builds := eq .process "builder" -}}
 metadata:
   labels:
     {{- with .values.podLabels }}
@@ -27,6 +28,15 @@ spec:
   {{- end }}
   terminationGracePeriodSeconds: 30
   securityContext:
+    {{- if $builds }}
+    runAsNonRoot: false
+    runAsUser: 0
+    runAsGroup: 0
+    seccompProfile:
+      type: Unconfined
+    appArmorProfile:
+      type: Unconfined
+    {{- else }}
     runAsNonRoot: true
     runAsUser: 10001
     runAsGroup: 10001
@@ -34,9 +44,10 @@ spec:
     fsGroupChangePolicy: OnRootMismatch
     seccompProfile:
       type: RuntimeDefault
+    {{- end }}
   containers:
     - name: {{ .process }}
-      image: {{ include "lucity.image" (set (deepCopy $image) "tag" ($image.tag | default .root.Chart.AppVersion)) | quote }}
+      image: {{ include (ternary "lucity.builder.image" "lucity.process.image" $builds) .root | quote }}
       imagePullPolicy: {{ $image.pullPolicy }}
       args: [{{ .process }}]
       env:
@@ -47,10 +58,13 @@ spec:
       resources:
         {{- toYaml .values.resources | nindent 8 }}
       securityContext:
-        allowPrivilegeEscalation: false
+        allowPrivilegeEscalation: {{ $builds }}
         readOnlyRootFilesystem: true
         capabilities:
           drop: [ALL]
+          {{- if $builds }}
+          add: {{ include "lucity.builder.capabilities" . }}
+          {{- end }}
       volumeMounts:
         {{- include "lucity.mounts" . | nindent 8 }}
   volumes:
@@ -61,6 +75,12 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- end }}
+{{- end -}}
+
+{{/* What adapters/build_jail.py needs to put builds into namespaces and to clear away what they leave. Kubernetes takes
+     SYS_ADMIN only with allowPrivilegeEscalation; pivot_root and mount are not in the default seccomp and AppArmor profiles. */}}
+{{- define "lucity.builder.capabilities" -}}
+[CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SYS_ADMIN]
 {{- end -}}
 
 {{/* Ready means: it can admit changes. Whether workers, the observer, the Git host and the registry are there is the
@@ -141,12 +161,12 @@ lifecycle:
 {{- end }}
 {{- end -}}
 
-{{/* With a shared volume the caches lie beside it: SQLite and Git's locks are slow or wrong on network file systems. */}}
+{{/* With a shared volume the caches lie beside it: SQLite and Git's locks are slow or wrong on network file systems. A
+     builder is another user than the others, so it shares no volume with them. */}}
 {{- define "lucity.mounts" -}}
-{{- $values := .root.Values -}}
 - name: data
   mountPath: /data
-{{- if $values.storage.shared.enabled }}
+{{- if and .root.Values.storage.shared.enabled (ne .process "builder") }}
 {{- range list "mirrors" "history" "scratch" }}
 - name: caches
   mountPath: /data/{{ . }}
@@ -162,13 +182,15 @@ lifecycle:
 
 {{- define "lucity.volumes" -}}
 {{- $values := .root.Values -}}
-{{- if $values.storage.shared.enabled -}}
+{{- $builds := eq .process "builder" -}}
+{{- $shared := and $values.storage.shared.enabled (not $builds) -}}
+{{- if $shared -}}
 - name: data
   persistentVolumeClaim:
     claimName: {{ include "lucity.claim" .root | quote }}
 {{ end -}}
-- name: {{ ternary "caches" "data" $values.storage.shared.enabled }}
-  {{- with $values.storage.caches }}
+- name: {{ ternary "caches" "data" $shared }}
+  {{- with ternary $values.builder.storage $values.storage.caches $builds }}
   {{- if .storageClassName }}
   ephemeral:
     volumeClaimTemplate:
