@@ -2,23 +2,24 @@
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import structlog
 
-from adapters.ports import Delivery, StaleLead, Unreachable
+from adapters.ports import StaleLead, Unreachable
 from adapters.records import Gone
 from gitops.rollouts import Observation
 
+Said = Observation | Gone
 _RETRY_SECONDS = 1.0
 _log = structlog.get_logger()
 
 
-def listen(delivery: Delivery, hear: Callable[[Observation | Gone], object], over: threading.Event) -> None:
-    """Hand on whatever it says until it is over; a line that breaks is opened again. StaleLead ends it."""
+def listen(watch: Callable[[], Iterator[Said | None]], hear: Callable[[Said], object], over: threading.Event) -> None:
+    """Hand on whatever is said until it is over; a line that breaks is opened again. StaleLead ends it."""
     while not over.is_set():
         try:
-            for said in delivery.watch():
+            for said in watch():
                 if over.is_set():
                     return
                 if said is not None:

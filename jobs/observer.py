@@ -81,7 +81,7 @@ class Leader:
         try:
             position = self.ports.events.position()
             self._take_up()
-            heard = (self.ports.delivery, self._hear, self.over)
+            heard = (self.ports.delivery.watch, self._hear, self.over)
             threading.Thread(target=listen, args=heard, daemon=True, name="delivery watch").start()
             while not self.stopped.is_set() and not self.over.is_set():
                 self.round = time.monotonic()
