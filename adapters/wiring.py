@@ -123,7 +123,7 @@ def build(settings: Settings, bell: Callable[[Settings, Leases], Bell]) -> Ports
         outbound=RedisOutbound(redis, settings),
         registry=_registry(settings),
         sources=_sources(settings),
-        builder=_builder(settings),
+        builder=build_builder(settings),
         tokens=tokens,
         bell=bell(settings, leases),
         failpoints=Failpoints.parse(settings.failpoint, settings.data / "failpoints", testing=settings.testing),
@@ -179,7 +179,7 @@ def _sources(settings: Settings) -> Sources:
     return GitSources(root, *bounds, local=settings.allow_local_sources)
 
 
-def _builder(settings: Settings) -> Builder:
+def build_builder(settings: Settings) -> Builder:
     """Buildah, with folders of its own in the data folder."""
     from adapters.build_caches import Caches  # noqa: PLC0415 - most processes build nothing
     from adapters.buildah import BuildahBuilder, BuildBounds  # noqa: PLC0415

@@ -17,6 +17,7 @@ from cli.children import Child
 from cli.configuration import read_settings, require_others
 from cli.failures import StartFailed
 from cli.folder import Lock, locked
+from cli.images import images_line
 from cli.interruptions import Interruptions
 from cli.processes import LISTEN_FD
 
@@ -155,7 +156,10 @@ class Up:
 
     def announce(self, *, open_browser: bool) -> None:
         """Say where everything is."""
+        from adapters.wiring import build_builder  # noqa: PLC0415 - Git and more, which `--help` does not need
+
         data, origin = self.settings.data, self.settings.origin
+        images = images_line(self.settings.registry, build_builder(self.settings))
         click.echo(
             f"""Lucity is ready.
 
@@ -164,7 +168,7 @@ class Up:
   Git          {origin}/git/gitops/<project>.git  (any user name, a token as password)
   Admin token  {data / "admin-token"}
   Data         {data}
-
+{images}
 Ctrl-C stops it; the next start continues where it was."""
         )
         if open_browser and sys.stdout.isatty() and (sys.platform == "darwin" or os.environ.get("DISPLAY")):

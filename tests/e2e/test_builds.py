@@ -65,6 +65,10 @@ def tag(lucity: Product, project: str) -> str | None:
     return image["tag"] if image else None
 
 
+def test_up_says_where_images_go_and_what_builds_them(lucity: Product, registry: RegistryServer) -> None:
+    assert f"\n  Images       {registry.address}; builds by buildah " in lucity.up.printed()
+
+
 def test_a_push_becomes_an_image_and_a_commit(lucity: Product, registry: RegistryServer, tmp_path: Path) -> None:
     site = SourceSite.make(tmp_path / "shop")
     found(lucity, registry, "shop", site)
