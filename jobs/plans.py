@@ -10,7 +10,7 @@ from gitops.changes import Actor, Change
 from gitops.commits import CommitRecord
 from gitops.operations.promotions import Promote
 from gitops.plans import Plan, Plannable
-from gitops.problems import Conflict, ConflictCode, NotFound, PlanStale, Refused
+from gitops.problems import Conflict, ConflictCode, InvalidRepository, NotFound, PlanStale, Refused
 from gitops.tree import Overlaid, Tree
 from jobs import heads
 from jobs.contexts import context_at
@@ -48,6 +48,8 @@ def make_plan(ports: Ports, actor: Actor, change: Plannable, reason: str | None)
     except Refused as refused:
         if isinstance(refused.problem, Conflict) and refused.problem.code is ConflictCode.BEING_DELETED:
             raise _no_project(change) from None
+        if isinstance(refused.problem, InvalidRepository) and refused.problem.commit_sha is None:
+            raise Refused(replace(refused.problem, commit_sha=head)) from None
         raise
     return replace(plan, warnings=(*plan.warnings, *_newer(ports, plan, head))), record
 

@@ -53,6 +53,18 @@ def image_edits(images: Mapping[str, Image], base: Values) -> Edits:
     return sets, unsets
 
 
+def moved_edits(images: Mapping[str, Image], base: Values, present: Values) -> Edits:
+    """See image_edits; the repositories go along: an environment may have one of its own, pushed by hand."""
+    sets, unsets = image_edits(images, base)
+    for name, image in images.items():
+        inside = ("image", "repository")
+        if (get(base, (name, *inside)) or "") != image.repository:
+            sets.append(((*SERVICES, name, *inside), image.repository))
+        elif get(service_values(present, name), inside) != image.repository:
+            unsets.append((*SERVICES, name, *inside))
+    return sets, unsets
+
+
 def image_draft(subject: Subject, images: Mapping[str, Image], writes: Writes, *more: Trailer) -> Draft:
     """A draft whose body and trailers name these images."""
     body = tuple(f"{name} {shown_tag(image)}" for name, image in images.items()) if len(images) > MAX_NAMED else ()

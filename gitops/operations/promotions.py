@@ -8,6 +8,7 @@ from gitops.commits import Image
 from gitops.gates import hold_gates, pipeline_gate
 from gitops.layout import BASE_VALUES, PROJECT, environment_folder, environment_values
 from gitops.messages import FROM_COMMIT
+from gitops.names import refuse
 from gitops.operations.checks import (
     Checks,
     base_services,
@@ -17,14 +18,14 @@ from gitops.operations.checks import (
     open_environment,
     open_project,
 )
-from gitops.operations.images import image_draft, image_edits, named, news_of, service_values
+from gitops.operations.images import image_draft, moved_edits, named, news_of, service_values
 from gitops.operations.precedence import Edits, edit_environment, without_nulls
 from gitops.problems import NotFound, Refused
 from gitops.repository import SERVICES, effective_values
 from gitops.services import image_of
 from gitops.subjects import MAX_NAMED, Action, Subject
 from gitops.tree import Tree
-from gitops.values import Key, Values, get, parse_key
+from gitops.values import Key, Values, get, parse_key, table
 from gitops.yamltext import parse
 
 
@@ -78,9 +79,7 @@ class Promote:
         checks.require(self.source != self.target, "an environment cannot be promoted to itself", "to")
         checks.services(self.names, least=0)
         for index, text in enumerate(self.include):
-            checks.parse(parse_key, text, "include", str(index))
-            image = text == "image" or text.startswith("image.")
-            checks.require(not image, "the image travels anyway; name other keys", "include", str(index))
+            checks.parse(_other_key, text, "include", str(index))
         checks.finish()
 
     def summary(self) -> str:
@@ -99,11 +98,12 @@ class Promote:
         services = base_services(tree)
         need_services(services, self.services)
         asked = self._asked(effective_values(tree, self.source), services)
-        sets, unsets = image_edits(asked, services)
+        present = effective_values(tree, self.target)
+        sets, unsets = moved_edits(asked, services, present)
         base = parse(open_base(tree), BASE_VALUES).data
         more_sets, more_unsets = self._included(tree, base, tuple(asked))
         edited = edit_environment(data, path, base, (sets + more_sets, unsets + more_unsets))
-        news = news_of(asked, effective_values(tree, self.target)) or asked
+        news = news_of(asked, present) or asked
         subject = Subject(Action.PROMOTE, self.target, images=named(news), origin=self.source)
         writes = changed(tree, {path: edited})
         draft = image_draft(subject, news, writes, (FROM_COMMIT, context.head))
@@ -128,9 +128,14 @@ class Promote:
         sets: list[tuple[Key, object]] = []
         unsets: list[Key] = []
         for key in ((*SERVICES, name, *parse_key(text)) for name in names for text in self.include):
-            value = get(own, key)
-            if value is None:
-                unsets.append(key)
+            if key[-1] in table(own, key[:-1]):
+                sets.append((key, get(own, key)))
             else:
-                sets.append((key, value))
+                unsets.append(key)
         return sets, unsets
+
+
+def _other_key(text: str) -> None:
+    """Raise Refused(InvalidInput) for what is no key, or the image's."""
+    if parse_key(text)[0] == "image":
+        raise refuse("the image travels anyway; name other keys")

@@ -22,14 +22,14 @@ from gitops.operations.checks import (
     open_project,
 )
 from gitops.operations.holds import held
-from gitops.operations.images import image_draft, image_edits, named, news_of, service_values
+from gitops.operations.images import image_draft, moved_edits, named, news_of, service_values
 from gitops.operations.precedence import Edits, edit_environment, without_nulls
 from gitops.problems import InvalidRepository, NotFound, Refused
 from gitops.repository import SERVICES, effective_values, has_environment, images
 from gitops.services import image_of
 from gitops.subjects import MAX_NAMED, Action, Subject, render_subject
 from gitops.tree import Files, Tree
-from gitops.values import Key, Values, get
+from gitops.values import Key, Values
 from gitops.yamltext import parse
 
 
@@ -109,7 +109,8 @@ class Rollback:
         need_services(services, self.services)
         past, old = self._past(context)
         asked = self._asked(past, services)
-        edits = _image_edits(asked, services, effective_values(tree, self.environment))
+        present = effective_values(tree, self.environment)
+        edits = moved_edits(news_of(asked, present), services, present)
         if self.scope is RollbackScope.IMAGE_AND_CONFIG:
             sets, unsets = self._config_edits(past, old, data, asked)
             edits = (sets + edits[0], unsets + edits[1])
@@ -145,8 +146,8 @@ class Rollback:
         asked = {name: image for name, image in found.items() if image is not None}
         for name in self.services or ([] if asked else [self.environment]):
             if name not in asked:
-                what = name if name in self.services else "no service"
-                message = f"{what} had no image in {self.environment} at {short(self.to)}: choose another commit"
+                what = f"{name} had no image" if name in self.services else "no service had an image"
+                message = f"{what} in {self.environment} at {short(self.to)}: choose another commit"
                 raise Refused(NotFound(message, "deployment", name))
         return asked
 
@@ -192,16 +193,3 @@ class Rollback:
         why = f": {context.reason}" if context.reason else ""
         person = Person(context.actor.name, context.actor.email)
         return [Hold(name, f"rolled back to {short(self.to)}{why}", person, context.now) for name in names]
-
-
-def _image_edits(images: Mapping[str, Image], base: Values, present: Values) -> Edits:
-    """What must be said so that these are the images again, repository included: it may have been changed since."""
-    news = news_of(images, present)
-    sets, unsets = image_edits(news, base)
-    for name, image in news.items():
-        inside = ("image", "repository")
-        if get(base, (name, *inside)) != image.repository:
-            sets.append(((*SERVICES, name, *inside), image.repository))
-        elif get(service_values(present, name), inside) != image.repository:
-            unsets.append((*SERVICES, name, *inside))
-    return sets, unsets

@@ -22,13 +22,16 @@ from gitops.operations import (
     SetValues,
     ValueSetting,
 )
-from gitops.problems import GateClosed, NotFound, Refused
-from gitops.repository import images, read
+from gitops.problems import GateClosed, InvalidInput, NotFound, Refused
+from gitops.repository import effective_values, images, read
 from gitops.tree import Files
-from gitops.values import changes, get
-from gitops.yamltext import parse
-from tests.support.shop import CONTEXT, RUNNING, SHOP, grown
+from gitops.values import changes, get, table
+from gitops.yamltext import edit, parse
+from tests.support.shop import CONTEXT, RUNNING, SHOP, grown, refusal
 
+DEVELOPMENT = "environments/development/values.yaml"
+STAGING = "environments/staging/values.yaml"
+API = ("lucity-app", "services", "api")
 WHY = replace(CONTEXT, reason="the customer waits")
 ROBOT = replace(WHY, actor=replace(CONTEXT.actor, kind=ActorKind.AUTOMATION))
 BACK = Promote("shop", "staging", "development")
@@ -156,6 +159,31 @@ def test_keys_that_are_included_travel_as_the_source_has_them() -> None:
     staging = parse(tree.read("environments/staging/values.yaml") or b"", "v").data
     assert get(staging, ("lucity-app", "services", "api", "resources")) == limits
     assert after(tree, Promote("shop", "development", "staging", ("api",), ("resources", "replicas"))) == tree
+
+
+def test_an_image_travels_with_a_repository_of_its_own() -> None:
+    elsewhere = edit(RUNNING.content[DEVELOPMENT], DEVELOPMENT, [((*API, "image", "repository"), "mirror/api")])
+    tree = after(RUNNING.with_writes({DEVELOPMENT: elsewhere}), Promote("shop", "development", "staging"))
+    assert images(tree, "staging") == images(tree, "development")
+    assert (images(tree, "staging") or {})["api"].repository == "mirror/api"
+    back = after(
+        tree.with_writes({DEVELOPMENT: RUNNING.content[DEVELOPMENT]}), Promote("shop", "development", "staging")
+    )
+    assert back.content[STAGING] == STAGED.content[STAGING]
+
+
+def test_a_null_that_is_included_travels_as_a_null() -> None:
+    taken = edit(RUNNING.content[DEVELOPMENT], DEVELOPMENT, [((*API, "port"), None)])
+    change = Promote("shop", "development", "staging", ("api",), ("port",))
+    tree = after(RUNNING.with_writes({DEVELOPMENT: taken}), change)
+    assert "port" not in table(effective_values(tree, "staging"), API)
+
+
+@pytest.mark.parametrize("key", ["image", "image.tag", '"image"', '"image".repository', "", "a..b"])
+def test_no_key_and_the_image_s_own_are_not_included(key: str) -> None:
+    problem = refusal(Promote("shop", "development", "staging", include=("replicas", key)), RUNNING)
+    assert isinstance(problem, InvalidInput)
+    assert [error.path for error in problem.errors] == [("include", "1")]
 
 
 def test_what_travels_is_what_stands_there_at_the_commit() -> None:
