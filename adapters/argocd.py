@@ -14,9 +14,13 @@ import structlog
 
 from adapters.argocd_http import ArgoCdApi, Body, Declined, Query, segment
 from adapters.argocd_objects import (
+    CLUSTER_KINDS,
     Place,
     application_name,
     covers,
+    identity_of,
+    is_environment,
+    is_going,
     is_ours,
     render_application,
     render_project,
@@ -31,8 +35,10 @@ from gitops.rollouts import Observation
 
 PROJECTS = "/api/v1/projects"
 REPOSITORIES = "/api/v1/repositories"
-TURN_SECONDS = 20.0
-_TURN_PAUSE_SECONDS = 0.5
+TURN_SECONDS = 1.0
+"""A worker that waits longer stands in the way of commits; the job waits for its turn in its queue."""
+_TURN_PAUSE_SECONDS = 0.25
+_SYNC_SECONDS = 5.0
 _REFRESH_SECONDS = 20.0
 _NUDGE_SECONDS = 2.0
 _NUDGE_PAUSE_SECONDS = 5.0
@@ -91,15 +97,16 @@ class ArgoCdDelivery:
     def delete(self, application: Application) -> bool:
         """See ports.Delivery. The cascade runs in Argo CD; its namespace is taken from the project when it is over."""
         name = application_name(application.project, application.environment)
-        body = self._application(application.project, name)
-        found = parse_application(body, _EPOCH) if body is not None else None
-        if found is not None and found.application.identity == application.identity:
-            if not found.going:
-                query = self._query(application.project) | {"cascade": "true", "propagationPolicy": "background"}
+        # Somebody may have moved it to another project of Argo CD, where asking for it in its own finds nothing.
+        home = str(self._listed.get(name, {}).get("spec", {}).get("project") or application.project)
+        body = self._application(home, name)
+        if body is not None and identity_of(body) == application.identity:
+            if not is_going(body):
+                query = self._query(home) | {"cascade": "true", "propagationPolicy": "background"}
                 self._send("DELETE", f"{APPLICATIONS}/{segment(name)}", query=query)
                 _log.info("application deleted", application=name, identity=application.identity)
                 self._nudged[name] = time.monotonic()
-            self._nudge(application.project, name)
+            self._nudge(home, name)
             return False
         self._nudged.pop(name, None)
         if body is None:
@@ -174,18 +181,19 @@ class ArgoCdDelivery:
         if not is_ours(body, project):
             text = f"Argo CD has an AppProject {project} that Lucity did not make: remove or rename it."
             raise Refused(AlreadyExists(text, "application project", project))
-        self._update(body, project, url, {*_namespaces(body), application.namespace})
+        self._update(body, project, url, {*_namespaces(body, project), application.namespace})
 
     def _dismiss(self, application: Application) -> None:
         """The project's Applications need this namespace no more; as long as one was there, they did."""
         body = self._project(application.project)
         if body is not None and is_ours(body, application.project):
             url = next(iter(body["spec"].get("sourceRepos") or ()), "")
-            self._update(body, application.project, url, _namespaces(body) - {application.namespace})
+            left = _namespaces(body, application.project) - {application.namespace}
+            self._update(body, application.project, url, left)
 
     def _update(self, body: dict[str, Any], project: str, url: str, namespaces: set[str]) -> None:
         spec = render_project(project, url, sorted(namespaces), self._place)["spec"]
-        if not covers(body["spec"], spec):
+        if not covers({CLUSTER_KINDS: [], **body["spec"]}, spec):
             changed = {**body, "spec": {**body["spec"], **spec}}
             self._projects[project] = self._send("PUT", f"{PROJECTS}/{segment(project)}", {"project": changed})
 
@@ -231,7 +239,7 @@ class ArgoCdDelivery:
         """Whether a sync has begun; False while another operation runs."""
         body = {"name": name, "project": project, "appNamespace": self._place.namespace, "prune": True}
         try:
-            self._api.send("POST", f"{APPLICATIONS}/{segment(name)}/sync", body)
+            self._api.send("POST", f"{APPLICATIONS}/{segment(name)}/sync", body, seconds=_SYNC_SECONDS)
         except Declined as declined:
             if _BUSY in str(declined):
                 return False
@@ -269,12 +277,13 @@ class ArgoCdDelivery:
 
 
 def _judge(body: Body, application: Application) -> None:
-    """What stands under the name must be this environment's own and stay."""
-    found = parse_application(body, _EPOCH)
-    name = body["metadata"]["name"]
-    if found is None or found.application.project != application.project:
+    """What stands under the name must be this environment's own and stay; the commit that it carries tells, for labels
+    may have been changed by somebody.
+    """
+    name, identity = body["metadata"]["name"], identity_of(body)
+    if identity != application.identity and parse_application(body, _EPOCH) is None:
         raise _foreign(name)
-    if found.going or found.application.identity not in {"", application.identity}:
+    if is_going(body) or identity not in {"", application.identity}:
         text = f"waiting for the earlier Application {name} to be gone"
         raise Refused(Conflict(text, ConflictCode.BEING_DELETED))
 
@@ -285,5 +294,7 @@ def _foreign(name: str) -> Refused:
     return Refused(AlreadyExists(text, "application", name))
 
 
-def _namespaces(project: Body) -> set[str]:
-    return {one["namespace"] for one in project["spec"].get("destinations") or () if one.get("namespace")}
+def _namespaces(body: Body, project: str) -> set[str]:
+    """The namespaces it admits that can be of this project; what somebody added, patterns even, does not count."""
+    admitted = (str(one.get("namespace") or "") for one in body["spec"].get("destinations") or ())
+    return {name for name in admitted if is_environment(name, project)}

@@ -138,9 +138,19 @@ class ArgoCdApi:
         """A JSON object. Raises Unreachable and Declined."""
         return self._authenticated(lambda token: self.ask("GET", path, token=token, seconds=seconds, query=query))
 
-    def send(self, method: str, path: str, body: Body | None = None, query: Query | None = None) -> dict[str, Any]:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Body | None = None,
+        query: Query | None = None,
+        seconds: float = ANSWER_SECONDS,
+    ) -> dict[str, Any]:
         """Change something. Raises Unreachable and Declined."""
-        return self._authenticated(lambda token: self.ask(method, path, body=body or {}, token=token, query=query))
+        given = body or {}
+        return self._authenticated(
+            lambda token: self.ask(method, path, body=given, token=token, seconds=seconds, query=query)
+        )
 
     @contextmanager
     def stream(self, path: str, query: Query) -> Iterator[Iterator[bytes]]:

@@ -10,9 +10,13 @@ from typing import Any, Final
 from adapters.argocd_parse import ENVIRONMENT, EPHEMERAL, IDENTITY, PROJECT
 from adapters.records import Application
 from gitops.layout import BASE, environment_folder, environment_values
+from gitops.names import EnvironmentName
+from gitops.problems import Refused
 
 MANIFEST_PATHS: Final = "argocd.argoproj.io/manifest-generate-paths"
 FINALIZER: Final = "resources-finalizer.argocd.argoproj.io/background"
+CLUSTER_KINDS: Final = "clusterResourceWhitelist"
+"""The key of an AppProject's spec; Argo CD leaves it out when it is empty."""
 _NAMESPACE_KIND: Final = {"group": "", "kind": "Namespace"}
 
 Body = dict[str, Any]
@@ -79,9 +83,8 @@ def render_project(project: str, repository_url: str, namespaces: Sequence[str],
         "description": f"Lucity project {project}",
         "sourceRepos": [repository_url],
         "destinations": [{"server": place.destination, "namespace": name} for name in sorted(namespaces)],
+        CLUSTER_KINDS: [_NAMESPACE_KIND] if place.creates_namespaces else [],
     }
-    if place.creates_namespaces:
-        spec["clusterResourceWhitelist"] = [_NAMESPACE_KIND]
     return {"metadata": {"name": project, "namespace": place.namespace, "labels": {PROJECT: project}}, "spec": spec}
 
 
@@ -90,10 +93,29 @@ def render_repository(project: str, url: str, username: str, password: str) -> B
     return {"type": "git", "repo": url, "username": username, "password": password, "project": project}
 
 
+def is_environment(namespace: str, project: str) -> bool:
+    """Whether a namespace may be one of this project's environments, by its name."""
+    try:
+        return namespace == f"{project}-{EnvironmentName.parse(namespace.removeprefix(f'{project}-'))}"
+    except Refused:
+        return False
+
+
 def is_ours(body: Mapping[str, Any], project: str) -> bool:
     """Whether an object says by its label that Lucity made it for this project."""
     labels = body.get("metadata", {}).get("labels") or {}
     return bool(labels.get(PROJECT) == project)
+
+
+def identity_of(application: Mapping[str, Any]) -> str:
+    """The commit that an Application says it was made for; empty when it says none."""
+    annotations = application.get("metadata", {}).get("annotations") or {}
+    return str(annotations.get(IDENTITY) or "")
+
+
+def is_going(application: Mapping[str, Any]) -> bool:
+    """Whether it is being deleted."""
+    return bool(application.get("metadata", {}).get("deletionTimestamp"))
 
 
 def covers(present: object, wanted: object) -> bool:

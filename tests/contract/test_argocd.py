@@ -133,6 +133,17 @@ def test_what_somebody_changed_is_put_right(argo: Argo) -> None:
     assert covers(argo.body(), render_application(argo.application(), argo.url, PLACE))
 
 
+@pytest.mark.parametrize("label", ["lucity.dev/project", "lucity.dev/environment"])
+def test_a_label_that_somebody_changed_is_put_right(argo: Argo, label: str) -> None:
+    argo.delivery.apply(argo.application())
+    bent = render_application(argo.application(), argo.url, PLACE)
+    bent["metadata"]["labels"][label] = "other"
+    argo.api.send("POST", "/api/v1/applications", bent, {"upsert": "true", "validate": "false"})
+    assert argo.delivery.applications(argo.project) == []
+    argo.delivery.apply(argo.application())
+    assert argo.delivery.applications(argo.project) == [argo.application()]
+
+
 def test_an_application_that_is_not_ours_is_left_alone(argo: Argo) -> None:
     name = f"{argo.project}-development"
     argo.api.send(
@@ -210,6 +221,38 @@ def test_the_project_admits_its_repository_and_its_namespaces_only(argo: Argo) -
     assert spec["clusterResourceWhitelist"] == [{"group": "", "kind": "Namespace"}]
     argo.deleted(argo.application())
     assert argo.namespaces() == [f"{argo.project}-staging"]
+
+
+def test_what_somebody_let_the_project_do_beside_is_taken_back(argo: Argo) -> None:
+    argo.delivery.apply(argo.application())
+    body = argo.api.get(f"/api/v1/projects/{argo.project}")
+    more = [{"server": PLACE.destination, "namespace": name} for name in ("*", "kube-system", f"{argo.project}-*")]
+    body["spec"]["destinations"] += more
+    body["spec"]["sourceRepos"] += ["*"]
+    body["spec"]["clusterResourceWhitelist"] = [{"group": "*", "kind": "*"}]
+    argo.api.send("PUT", f"/api/v1/projects/{argo.project}", {"project": body})
+    argo.delivery.applications(argo.project)
+    argo.delivery.apply(argo.application())
+    spec = argo.api.get(f"/api/v1/projects/{argo.project}")["spec"]
+    assert argo.namespaces() == [f"{argo.project}-development"]
+    assert spec["sourceRepos"] == [argo.url]
+    assert spec["clusterResourceWhitelist"] == [{"group": "", "kind": "Namespace"}]
+
+
+def test_an_application_that_somebody_moved_to_another_project_is_deleted_all_the_same(argo: Argo) -> None:
+    argo.delivery.apply(argo.application())
+    moved = render_application(argo.application(), argo.url, PLACE)
+    moved["spec"]["project"] = "default"
+    argo.api.send("POST", "/api/v1/applications", moved, {"upsert": "true", "validate": "false"})
+    argo.delivery.applications(argo.project)
+    assert argo.delivery.delete(argo.application()) is False
+
+    def gone() -> bool:
+        argo.delivery.applications(argo.project)
+        return argo.delivery.delete(argo.application())
+
+    wait("its end", gone)
+    assert argo.delivery.applications(argo.project) == []
 
 
 def test_a_deletion_is_true_once_it_is_over(argo: Argo) -> None:

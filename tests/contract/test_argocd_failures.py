@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.argocd import ArgoCdDelivery
+from adapters.argocd import TURN_SECONDS, ArgoCdDelivery
 from adapters.argocd_http import ArgoCdApi, Credentials, Declined, FixedToken, Login, TokenFile
 from adapters.argocd_objects import Place
 from adapters.ports import Unreachable
@@ -36,7 +36,7 @@ OPENED: list[ArgoCdDelivery] = []
 def reach(fake: FakeArgoCd, credentials: Credentials | None = None, **times: float) -> ArgoCdDelivery:
     api = ArgoCdApi(fake.url, credentials or FixedToken(TOKEN), times.get("silence_seconds", 45.0))
     reading = ("http://127.0.0.1:1/gitops/myapp.git", "reader", "word")
-    OPENED.append(ArgoCdDelivery(api, lambda _: reading, Place(), times.get("turn_seconds", 20.0)))
+    OPENED.append(ArgoCdDelivery(api, lambda _: reading, Place(), times.get("turn_seconds", TURN_SECONDS)))
     return OPENED[-1]
 
 
@@ -143,6 +143,16 @@ def test_a_turn_that_does_not_come_is_to_be_tried_again(fake: FakeArgoCd) -> Non
     delivery.sync("myapp", ["development"], "c" * 40)
     with pytest.raises(Unreachable, match="another operation of myapp-development is still running"):
         delivery.sync("myapp", ["development"], "c" * 40)
+
+
+def test_a_worker_does_not_wait_long_for_a_turn(fake: FakeArgoCd) -> None:
+    fake.life_seconds = 60
+    delivery = reach(fake)
+    delivery.apply(DEVELOPMENT)
+    delivery.sync("myapp", ["development"], "c" * 40)
+    with pytest.raises(Unreachable, match="still running"):
+        delivery.sync("myapp", ["development"], "c" * 40)
+    assert fake.asked.count("POST /api/v1/applications/myapp-development/sync") < 10
 
 
 def test_exactly_what_is_named_is_refreshed(fake: FakeArgoCd) -> None:
