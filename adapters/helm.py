@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, runtime_checkable
 
 from adapters.helm_pipe import Ended, Exceeded, HelmPipe
-from adapters.helm_schema import AcceptedValues, shape_of, without_schemas
+from adapters.helm_schema import Accepted, has_our_chart_only, has_our_schema_only, shape_of, without_schemas
 from adapters.ports import Unreachable
 from adapters.records import Manifests
 from gitops import layout, yamltext
@@ -41,7 +41,8 @@ class HelmRenderer:
         self._lock = threading.Lock()
         self._pipe: HelmPipe | None = None
         self._renders = _Renders()
-        self._accepted = AcceptedValues()
+        self._accepted = Accepted(has_our_schema_only)
+        self._rendered = Accepted(has_our_chart_only)
 
     def render(self, tree: Tree, project: str, environment: str) -> Manifests:
         """See ports.Renderer.
@@ -51,7 +52,7 @@ class HelmRenderer:
         """
         values = _values(tree, environment)
         base = _identity(tree)
-        release = f"{project}-{environment}"
+        release = _release(project, environment)
         key = (base, hashlib.sha256(values.text.encode()).hexdigest(), release)
         rendered = self._renders.get(key)
         if rendered is None:
@@ -61,8 +62,15 @@ class HelmRenderer:
             request = {"base": chart.name, "folder": None, "values": values.text, "name": release, "namespace": release}
             rendered = _manifests(self._answer(chart, request, environment), environment)
             self._accepted.add(tree, base, shape)
+            self._rendered.add(tree, base, shape, release)
             self._renders.put(key, rendered)
         return rendered
+
+    def check(self, tree: Tree, project: str, environment: str) -> None:
+        """See ports.Renderer. Raises what `render` does."""
+        shape = shape_of(_values(tree, environment))
+        if not self._rendered.has(_identity(tree), shape, _release(project, environment)):
+            self.render(tree, project, environment)
 
     @property
     def pid(self) -> int | None:
@@ -152,6 +160,10 @@ def _values(tree: Tree, environment: str) -> yamltext.Document:
     if data is None:
         raise Refused(NotFound(f"Environment {environment} has no {path}", "environment", environment))
     return yamltext.parse(data, path)
+
+
+def _release(project: str, environment: str) -> str:
+    return f"{project}-{environment}"
 
 
 def _identity(tree: Tree) -> str:

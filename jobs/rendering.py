@@ -23,7 +23,7 @@ def check_renders(ports: Ports, project: str, before: Tree, after: Tree, writes:
         if after.read(values) is None or not (by_base or values in writes):
             continue
         try:
-            ports.renderer.render(after, project, environment)
+            ports.renderer.check(after, project, environment)
         except Refused:
             if environment in touched or _renders(ports, before, project, environment):
                 raise
@@ -31,7 +31,7 @@ def check_renders(ports: Ports, project: str, before: Tree, after: Tree, writes:
 
 def _renders(ports: Ports, tree: Tree, project: str, environment: str) -> bool:
     try:
-        ports.renderer.render(tree, project, environment)
+        ports.renderer.check(tree, project, environment)
     except Refused:
         return False
     return True

@@ -18,6 +18,10 @@ class Renderer(Protocol):
         """
         ...
 
+    def check(self, tree: Tree, project: str, environment: str) -> None:
+        """Raise Refused where `render` would. What is sure to render need not be rendered for that."""
+        ...
+
     def close(self) -> None:
         """End what was started for rendering."""
         ...

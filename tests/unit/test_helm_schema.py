@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.charts import carried_charts
-from adapters.helm_schema import AcceptedValues, shape_of
+from adapters.helm_schema import Accepted, has_our_chart_only, has_our_schema_only, shape_of
 from gitops.names import Digest, Tag
 from gitops.tree import Files
 from gitops.yamltext import parse
@@ -18,6 +18,7 @@ from tests.support.rendering import DIGEST, TINY, repository
 
 SCHEMAS = [json.loads(chart["values.schema.json"]) for chart in carried_charts().values()]
 OURS = "base/charts/lucity-app/values.schema.json"
+TEMPLATE = "base/charts/lucity-app/templates/services.yaml"
 KNOWN = repository({}, {})
 COMPARING = {"if", "not", "const", "allOf", "anyOf", "oneOf", "contains", "uniqueItems", "dependencies"}
 """Words by which a schema could judge a tag by more than its own rule."""
@@ -108,13 +109,13 @@ def test_a_digest_is_no_tag() -> None:
 
 
 def remembered(tree: Files) -> bool:
-    accepted = AcceptedValues()
+    accepted = Accepted(has_our_schema_only)
     accepted.add(tree, "base", "shape")
     return accepted.has("base", "shape")
 
 
 def test_what_our_schema_accepted_is_remembered_for_that_base_and_shape() -> None:
-    accepted = AcceptedValues()
+    accepted = Accepted(has_our_schema_only)
     accepted.add(KNOWN, "base", "shape")
     assert accepted.has("base", "shape")
     assert not accepted.has("another base", "shape")
@@ -138,3 +139,25 @@ def test_nothing_is_remembered_where_another_schema_may_judge(writes: dict[str, 
 
 def test_nothing_is_remembered_without_our_chart() -> None:
     assert not remembered(TINY)
+
+
+def test_a_base_with_our_chart_and_its_own_values_renders_nothing_else() -> None:
+    assert has_our_chart_only(KNOWN)
+    assert has_our_chart_only(KNOWN.with_writes({"base/values.yaml": b"lucity-app: {project: other}\n"}))
+
+
+@pytest.mark.parametrize(
+    "writes",
+    [
+        {"base/templates/one.yaml": b"a: 1\n"},
+        {"base/values.schema.json": b"{}"},
+        {"base/charts/other/Chart.yaml": b"name: other\n"},
+        {"base/charts/other.tgz": b""},
+        {"base/.helmignore": b"charts\n"},
+        {TEMPLATE: (KNOWN.read(TEMPLATE) or b"") + b"\n"},
+        {TEMPLATE: None},
+        {OURS: None},
+    ],
+)
+def test_anything_else_in_base_is_not_our_chart(writes: dict[str, bytes | None]) -> None:
+    assert not has_our_chart_only(KNOWN.with_writes(writes))
