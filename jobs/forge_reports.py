@@ -14,7 +14,7 @@ import structlog
 from adapters import codec
 from adapters.forges.calls import Denied, Limited, Rejected, Status
 from adapters.outbound import FORGE_TARGET, Delivery, DeliveryState, Message
-from adapters.ports import Unreachable
+from adapters.ports import MissingCommit, Unreachable
 from adapters.records import Event, EventKind, JobFilter, JobRecord
 from adapters.wiring import Ports
 from gitops import messages, repository
@@ -161,8 +161,8 @@ def send(ports: Ports, delivery: Delivery, waits: tuple[int, ...]) -> None:
     except (Refused, ValueError) as fault:
         _log.exception("a report cannot be made", project=_project(delivery))
         settle(delivery, DeliveryState.FAILED, None, str(fault), told=delivery.told)
-    except Unreachable as outage:
-        if outage.component == "redis":
+    except (Unreachable, MissingCommit) as outage:
+        if isinstance(outage, Unreachable) and outage.component == "redis":
             raise
         given_up = delivery.attempts > len(waits)
         state = DeliveryState.FAILED if given_up else DeliveryState.PENDING

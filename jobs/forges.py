@@ -1,5 +1,6 @@
 """A project's way to its forge: with its secret `forge` alone, and not while the forge asks to be left alone."""
 
+import hashlib
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from jobs.pushes import ACTOR_PREFIX
 STATUSES, COMMENTS, REQUESTS = "statuses", "comments", "requests"
 """What a token may be good for, each by a permission of its own."""
 _REFUSED_SECONDS: Final = 3600.0
-"""How long a token that was refused is not tried again; a new one is tried at once."""
+"""How long a token that was refused is not tried again; another token or place is tried at once."""
 _PAUSE_SECONDS: Final = 30.0
 _BUILDS: Final = 20
 _log = structlog.get_logger()
@@ -72,9 +73,8 @@ class Forges:
         """While a forge is asked. Raises Limited and Denied without asking while that is known, tells of refusals once
         and remembers both.
         """
-        secrets, leases = self.ports.secrets, self.ports.leases
-        since = project_secrets.updated_at(secrets, self.project, project_secrets.FORGE)
-        limited, refused = f"forge-limited:{self.project}", f"forge-refused:{self.project}:{what}:{since}"
+        leases = self.ports.leases
+        limited, refused = f"forge-limited:{self.project}", f"forge-refused:{self.project}:{what}:{self._known_by()}"
         if leases.held(refused):
             raise Denied("the forge refused the project's token within the last hour")
         if leases.held(limited):
@@ -89,6 +89,12 @@ class Forges:
                 advice = f"setProjectSecret `forge` with a token that may read and write {what} of the repository"
                 _log.warning("the forge refuses", project=self.project, message=str(denial), advice=advice)
             raise
+
+    def _known_by(self) -> str:
+        """Another text whenever something changed that a refusal could come from."""
+        since = project_secrets.updated_at(self.ports.secrets, self.project, project_secrets.FORGE)
+        parts = f"{since} {self.known.settings.forge} {self.sources()}"
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
 def is_preview(ports: Ports, project: str, head: str, environment: repository.Environment) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from adapters.forges.places import is_secret
 from adapters.ports import Secrets
 from adapters.wiring import Ports
 from gitops.operations.checks import Checks
@@ -38,6 +39,8 @@ def set_secret(ports: Ports, project: str, name: str, value: str) -> ProjectSecr
     checks.text(value, MAX_BYTES, "value")
     if name != CLONE:
         checks.require(value.isprintable() and value == value.strip(), "one line, without spaces around it", "value")
+    if name == FORGE and value:
+        checks.require(is_secret(value), "a token, or the origin of the forge's API, a space and a token", "value")
     if name == WEBHOOK and value:
         long = len(value) >= MIN_WEBHOOK_LENGTH
         checks.require(long, f"at least {MIN_WEBHOOK_LENGTH} characters, as random as they can be", "value")

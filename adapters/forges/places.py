@@ -54,6 +54,13 @@ def token_for(place: ForgePlace, secret: bytes) -> str | None:
     return token if _origin(origin.strip()) == there else None
 
 
+def is_secret(text: str) -> bool:
+    """Whether a project's secret `forge` can be this."""
+    parts = text.split(" ")
+    named = len(parts) == 2 and (_origin(parts[0]) or "").startswith(("https://", "http://"))  # noqa: PLR2004 - see token_for
+    return all(parts) and (len(parts) == 1 or named)
+
+
 def _path(url: str, address: SourceAddress) -> str:
     path = urlsplit(url).path if "://" in url else url.partition(":")[2]
     return path.strip("/").removesuffix(".git").strip("/") if address.scheme != "file" else ""

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.forges.api import Forge
 from adapters.forges.calls import Denied, Limited, Rejected, Status, StatusState
-from adapters.forges.places import ForgePlace, place_of, token_for
+from adapters.forges.places import ForgePlace, is_secret, place_of, token_for
 from adapters.ports import Unreachable
 from adapters.trust import SYSTEM
 from gitops.projectsettings import ForgeSettings
@@ -194,3 +194,13 @@ def test_the_forge_follows_from_the_address(url: str, settings: ForgeSettings, w
 )
 def test_a_token_is_for_one_origin(secret: bytes, api_url: str, wanted: str | None) -> None:
     assert token_for(ForgePlace("gitlab", api_url, "a/b"), secret) == wanted
+
+
+@pytest.mark.parametrize("text", ["tok", "https://git.example.org tok", "http://127.0.0.1:3000/api/v1 tok"])
+def test_a_token_stands_alone_or_behind_its_origin(text: str) -> None:
+    assert is_secret(text)
+
+
+@pytest.mark.parametrize("text", ["Bearer tok", "git.example.org tok", "https://a.example  tok", "https://a b c", ""])
+def test_anything_else_is_no_token(text: str) -> None:
+    assert not is_secret(text)

@@ -7,10 +7,11 @@ import pytest
 
 from adapters.records import JobFilter
 from gitops.changes import JobKind
-from gitops.operations import CreateEnvironment, DeleteEnvironment, UpdateProject, ValueSetting
+from gitops.operations import AddService, CreateEnvironment, DeleteEnvironment, UpdateProject, ValueSetting
+from gitops.services import Source
 from jobs.request_sweeps import MOST_DELETIONS
 from jobs.source_polls import poll
-from tests.support.fake_forge import PREFIXES, FakeRepository, fake_forge
+from tests.support.fake_forge import FakeRepository, fake_forge
 from tests.support.forged import PATH, ForgedShop, forged_shop
 from tests.support.valkey import ValkeyServer, valkey_server
 
@@ -169,6 +170,22 @@ def test_what_a_project_does_not_want_is_not_made(hub: ForgedShop) -> None:
     assert (unfinished(hub), len(hub.forge.asked)) == ([], asked)
 
 
+def test_each_source_is_asked_for_its_own_requests(hub: ForgedShop) -> None:
+    other = hub.forge.repository("acme/web")
+    url = "https://git.example.org/acme/web.git"
+    source = Source(url)
+    hub.lab.carry(AddService("shop", "web", "registry.example.org/shop/web", port=8080, source=source))
+    opened(hub, 7)
+    other.open(9, hub.sources.commit(url, "feature", {"Dockerfile": b"FROM scratch"}))
+    hub.sweep()
+    hub.carry()
+    assert previews(hub) == {"pr-7", "pr-9"}
+    other.close(9, 5)
+    hub.sweep()
+    hub.carry()
+    assert previews(hub) == {"pr-7"}
+
+
 def test_without_a_token_nothing_is_asked(hub: ForgedShop) -> None:
     opened(hub, 7)
     hub.lab.ports.secrets.delete("projects.shop.forge")
@@ -177,12 +194,14 @@ def test_without_a_token_nothing_is_asked(hub: ForgedShop) -> None:
     assert (hub.forge.asked, unfinished(hub)) == ([], [])
 
 
-def test_a_token_that_is_refused_is_not_tried_again(hub: ForgedShop) -> None:
+def test_a_token_that_is_refused_is_not_tried_again_in_the_same_place(hub: ForgedShop) -> None:
     hub.forge.token = "renewed"
     for _ in range(3):
         hub.sweep()
     assert hub.forge.asked == [("GET", f"/repos/{PATH}/pulls")]
-    assert PREFIXES["github"] in hub.forge.api_url
+    hub.lab.carry(UpdateProject("shop", (ValueSetting("forge.apiUrl", f"{hub.forge.api_url}/"),)))
+    hub.sweep()
+    assert len(hub.forge.asked) == 2
 
 
 def test_the_poll_of_sources_sweeps_too(hub: ForgedShop) -> None:

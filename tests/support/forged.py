@@ -82,7 +82,7 @@ class ForgedShop:
             self.lab.wait("all jobs to end", lambda: self._worked() or None)
 
     def _worked(self) -> bool:
-        for lane in ("shop", "shop/build/api"):
+        for lane in ("shop", "shop/build/api", "shop/build/web"):
             self.lab.work(lane)
         return not self.lab.ports.ledger.unfinished(["shop"]).get("shop")
 
