@@ -7,7 +7,7 @@ Declined                Argo CD's own refusal of this request
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
+from adapters.argocd_pulse import Pulse
 from adapters.ports import Unreachable
 from adapters.settings import Settings
 from adapters.trust import SYSTEM, Trust
@@ -125,10 +126,16 @@ class ArgoCdApi:
     """Requests to one Argo CD; safe for threads, and for a process that forked."""
 
     def __init__(
-        self, url: str, credentials: Credentials, silence_seconds: float = SILENCE_SECONDS, trust: Trust = SYSTEM
+        self,
+        url: str,
+        credentials: Credentials,
+        silence_seconds: float = SILENCE_SECONDS,
+        trust: Trust = SYSTEM,
+        pulse: Pulse | None = None,
     ) -> None:
         self._url = url.rstrip("/")
         self.trust = trust
+        self._pulse = pulse or Pulse(self._url, trust)
         self._credentials = credentials
         self._silence_seconds = silence_seconds
         self._guard = threading.Lock()
@@ -147,15 +154,15 @@ class ArgoCdApi:
         seconds: float = ANSWER_SECONDS,
     ) -> dict[str, Any]:
         """Change something. Raises Unreachable and Declined."""
-        given = body or {}
         return self._authenticated(
-            lambda token: self.ask(method, path, body=given, token=token, seconds=seconds, query=query)
+            lambda token: self.ask(method, path, body=body or {}, token=token, seconds=seconds, query=query)
         )
 
     @contextmanager
     def stream(self, path: str, query: Query) -> Iterator[Iterator[bytes]]:
         """The chunks of an event stream as they come; silence ends it. Raises Unreachable and Declined."""
         token = self._credentials.token(self)
+        self._pulse.feel()
         try:
             with self._opened(path, query, token) as response:
                 if response.status_code == _UNAUTHENTICATED and self._credentials.renew(self, token):
@@ -164,7 +171,7 @@ class ArgoCdApi:
                 else:
                     yield _chunks(response)
         except httpx.HTTPError as error:
-            raise outage(error) from error
+            raise self._outage(error) from error
 
     def opening(self, path: str) -> tuple[str, dict[str, str]]:
         """URL and headers of an event stream for somebody else to open, with the token that was taken last."""
@@ -192,6 +199,7 @@ class ArgoCdApi:
         headers = _headers(token) | ({} if method == "GET" else {"Content-Type": _JSON})
         content = None if body is None else json.dumps(body)
         timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
+        self._pulse.feel()
         try:
             response = self._client().request(
                 method,
@@ -202,10 +210,15 @@ class ArgoCdApi:
                 timeout=timeout,
             )
         except httpx.HTTPError as error:
-            raise outage(error) from error
+            raise self._outage(error) from error
         return _answer(response)
 
-    def _authenticated(self, request: "Request") -> dict[str, Any]:
+    def _outage(self, error: httpx.HTTPError) -> Unreachable:
+        if isinstance(error, httpx.TimeoutException):
+            self._pulse.doubt()
+        return outage(error)
+
+    def _authenticated(self, request: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
         token = self._credentials.token(self)
         try:
             return request(token)
@@ -237,14 +250,6 @@ class ArgoCdApi:
                 client = httpx.Client(verify=self.trust.context, follow_redirects=False)
                 self._clients = {os.getpid(): client}
             return client
-
-
-class Request(Protocol):
-    """A request that waits for its token."""
-
-    def __call__(self, token: str, /) -> dict[str, Any]:
-        """Ask."""
-        ...
 
 
 def segment(text: str) -> str:

@@ -1,5 +1,6 @@
 """What stands between Lucity and Argo CD fails in every way a network knows; nothing of it is taken for an answer."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from adapters.argocd import TURN_SECONDS, ArgoCdDelivery
 from adapters.argocd_http import ArgoCdApi, Credentials, Declined, FixedToken, Login, TokenFile
 from adapters.argocd_objects import Place
+from adapters.argocd_pulse import Pulse
 from adapters.ports import Unreachable
 from adapters.records import Application, Gone
 from gitops.rollouts import Observation
@@ -86,6 +88,41 @@ def test_a_port_where_nobody_listens_is_an_outage() -> None:
     api = ArgoCdApi("http://127.0.0.1:1", FixedToken(TOKEN))
     with pytest.raises(Unreachable, match="does not answer"):
         ArgoCdDelivery(api, lambda _: ("", "", ""), Place()).applications("myapp")
+
+
+def test_where_one_request_hung_the_others_fail_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hole:
+        url = f"http://127.0.0.1:{hole.getsockname()[1]}"
+        api = ArgoCdApi(url, FixedToken(TOKEN), pulse=Pulse(url, answer_seconds=0.1, pause_seconds=60))
+        for seconds in (0.1, 20, 20):
+            with pytest.raises(Unreachable, match="Argo CD does not answer"):
+                api.get("/api/v1/applications", seconds=seconds)
+        with pytest.raises(Unreachable, match="Argo CD does not answer"), api.stream("/api/v1/stream/applications", {}):
+            pass
+        hole.settimeout(0)
+        for _ in ("the request", "the look for a sign of life"):
+            hole.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            hole.accept()
+        api.close()
+
+
+def test_a_slow_answer_is_not_taken_for_silence(fake: FakeArgoCd) -> None:
+    api = ArgoCdApi(fake.url, FixedToken(TOKEN), pulse=Pulse(fake.url, pause_seconds=60))
+    with fake.lock, pytest.raises(Unreachable, match="timed out"):
+        api.get("/api/v1/applications", seconds=0.1)
+    assert api.get("/api/v1/applications")["items"] is None
+    api.close()
+
+
+def test_what_answers_again_is_asked_again(fake: FakeArgoCd) -> None:
+    api = ArgoCdApi(fake.url, FixedToken(TOKEN), pulse=Pulse(fake.url, answer_seconds=0.1, pause_seconds=0))
+    with fake.lock:
+        for _ in range(3):
+            with pytest.raises(Unreachable):
+                api.get("/api/v1/applications", seconds=0.1)
+    assert api.get("/api/v1/applications")["items"] is None
+    api.close()
 
 
 def test_a_stream_that_breaks_in_the_middle_of_an_event_is_an_outage(fake: FakeArgoCd) -> None:
