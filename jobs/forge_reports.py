@@ -21,7 +21,6 @@ from gitops import messages, repository
 from gitops.changes import JobKind
 from gitops.operations.builds import Build
 from gitops.operations.deployments import Deploy
-from gitops.problems import Refused
 from jobs import heads, project_secrets
 from jobs.forge_comments import comment_on
 from jobs.forge_statuses import of_build, of_deploy, of_rollout
@@ -158,9 +157,6 @@ def send(ports: Ports, delivery: Delivery, waits: tuple[int, ...]) -> None:
     except Rejected as rejection:
         _log.warning("the forge takes no report", project=_project(delivery), message=str(rejection))
         settle(delivery, DeliveryState.FAILED, rejection.status or None, str(rejection), told=delivery.told)
-    except (Refused, ValueError) as fault:
-        _log.exception("a report cannot be made", project=_project(delivery))
-        settle(delivery, DeliveryState.FAILED, None, str(fault), told=delivery.told)
     except (Unreachable, MissingCommit) as outage:
         if isinstance(outage, Unreachable) and outage.component == "redis":
             raise
@@ -168,6 +164,9 @@ def send(ports: Ports, delivery: Delivery, waits: tuple[int, ...]) -> None:
         state = DeliveryState.FAILED if given_up else DeliveryState.PENDING
         wait = 0.0 if given_up else min(waits[delivery.attempts - 1], _LONGEST_WAIT)
         settle(delivery, state, None, str(outage), wait, delivery.told)
+    except Exception as fault:  # noqa: BLE001 - a mistake of ours must not be made for ever
+        _log.exception("a report cannot be made", project=_project(delivery))
+        settle(delivery, DeliveryState.FAILED, None, type(fault).__name__, told=delivery.told)
 
 
 def _project(delivery: Delivery) -> str:

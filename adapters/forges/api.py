@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Final, Protocol
 
 from adapters.forges import gitea_api, github_api, gitlab_api
-from adapters.forges.calls import MOST_PAGES, Call, Comment, Denied, Rejected, Reply, Status, read_comment
+from adapters.forges.calls import MOST_PAGES, WHO, Call, Comment, Denied, Rejected, Reply, Status, read_comment
 from adapters.forges.connection import Connection
 from adapters.forges.deliveries import PullRequest
 from adapters.forges.payloads import Unreadable
@@ -100,9 +100,14 @@ class Forge:
             raise self.connection.failure(answer)
 
     def put_comment(self, number: int, marker: str, text: str, *, create: bool) -> None:
-        """Make the comment that begins with the marker say this; where there is none, `create` one or leave it."""
-        for comment in self._comments(number):
-            if comment.text.startswith(marker) and (comment.text == text or self._edited(number, comment, text)):
+        """Make our comment that begins with the marker say this; where there is none, `create` one or leave it. One of
+        somebody else's they could change afterwards.
+        """
+        marked = [comment for comment in self._comments(number) if comment.text.startswith(marker)]
+        ours = self._own_id() if marked else None
+        for comment in marked:
+            mine = ours is None or comment.author == ours
+            if mine and (comment.text == text or self._edited(number, comment, text)):
                 return
         if create:
             self.connection.ask(self._says.add_comment(self.place.path, number, text))
@@ -137,6 +142,14 @@ class Forge:
             comment = read_comment(item)
             if comment is not None:
                 yield comment
+
+    def _own_id(self) -> object:
+        """Whose token it is; None where a token may not ask."""
+        try:
+            reply = self.connection.ask(WHO)
+        except (Denied, Rejected):
+            return None
+        return reply.content.get("id") if isinstance(reply.content, dict) else None
 
     def _edited(self, number: int, comment: Comment, text: str) -> bool:
         """Whether a comment could be changed: one that somebody else wrote in our form cannot always be."""

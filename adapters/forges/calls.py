@@ -40,10 +40,11 @@ class Status:
 
 @dataclass(frozen=True)
 class Comment:
-    """One comment on a request."""
+    """One comment on a request. `author`: the id of who wrote it, where the forge says."""
 
     id: int
     text: str
+    author: object = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class Call:
     method: str
     path: str
     body: Mapping[str, object] | None = None
+
+
+WHO: Final = Call("GET", "/user")
+"""Whose token it is: the same on every forge."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,8 @@ def read_comment(item: Mapping[str, object]) -> Comment | None:
     number, text = item.get("id"), item.get("body")
     if not isinstance(number, int) or not isinstance(text, str) or item.get("system") is True:
         return None
-    return Comment(number, text)
+    author = item.get("user") or item.get("author")
+    return Comment(number, text, author.get("id") if isinstance(author, dict) else None)
 
 
 class ForgeFailure(Exception):  # noqa: N818 - its kinds read as states, like Unreachable

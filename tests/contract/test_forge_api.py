@@ -54,6 +54,18 @@ def test_the_comment_is_found_among_others_and_changed_in_place(twin: FakeForge)
     assert comments[5].text == f"{MARKER} copied"
 
 
+@pytest.mark.parametrize(("tells_who", "moderates"), [(True, True), (True, False), (False, False)])
+def test_a_comment_that_somebody_else_wrote_in_our_form_is_left_alone(
+    twin: FakeForge, *, tells_who: bool, moderates: bool
+) -> None:
+    twin.tells_who, twin.moderates = tells_who, moderates
+    comments = twin.repository("acme/shop").requests[7].comments
+    comments.append(FakeComment(15, f"{MARKER} copied", STRANGER))
+    for text in ("one", "two"):
+        reach(twin).put_comment(7, MARKER, f"{MARKER}\n{text}", create=True)
+    assert [comment.text for comment in comments] == [f"{MARKER} copied", f"{MARKER}\ntwo"]
+
+
 def test_requests_are_listed_page_by_page_and_read_one_by_one(twin: FakeForge) -> None:
     repository = twin.repository("acme/shop")
     for number in range(8, 13):

@@ -1,7 +1,6 @@
 """A forge in this process: enough of the APIs of GitHub, GitLab and Gitea to be told of commits and asked for requests.
 
-It holds repositories with their statuses, requests and comments; it asks for its token, gives lists page by page, and
-answers with outages, limits and redirects when a test says so.
+It asks for its token, gives lists page by page, and answers with outages, limits and redirects when a test says so.
 """
 
 import json
@@ -17,7 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 TOKEN = "tok-en_for_the_forge"
 PREFIXES = {"github": "/api/v3", "gitlab": "/api/v4", "gitea": "/api/v1"}
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-LUCITY, STRANGER = "lucity", "stranger"
+LUCITY, STRANGER = 41, 42
 _GITLAB_STATES = {"pending": "pending", "success": "success", "failed": "failure", "canceled": "error"}
 
 
@@ -34,11 +33,11 @@ class FakeStatus:
 
 @dataclass
 class FakeComment:
-    """One comment; only its author changes it."""
+    """One comment; its author changes it, and who may `moderate`."""
 
     id: int
     text: str
-    author: str = LUCITY
+    author: int = LUCITY
 
 
 @dataclass
@@ -89,6 +88,10 @@ class FakeForge:
     token: str = TOKEN
     failing: tuple[int, Mapping[str, str]] | None = None
     hidden: list[str] = field(default_factory=list)
+    tells_who: bool = True
+    """Whether the token may ask whose it is."""
+    moderates: bool = False
+    """Whether the token may change what others wrote."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     ids: int = 2**32
     """GitHub's ids of comments are longer than 32 bits."""
@@ -123,6 +126,8 @@ class FakeForge:
             return _missing()
         if not self._knows(headers):
             return 401, {"message": "Bad credentials"}, {}
+        if path == "/user":
+            return (200, {"id": LUCITY}, {}) if self.tells_who else (403, {"message": "Forbidden"}, {})
         given = json.loads(body) if body else {}
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         return (
@@ -159,7 +164,7 @@ class FakeForge:
             case "POST", ["issues", number, "comments"]:
                 return self._add(repository.requests[int(number)], given)
             case "PATCH", ["issues", "comments", comment_id]:
-                return _edit(list(repository.requests.values()), int(comment_id), given)
+                return _edit(list(repository.requests.values()), int(comment_id), given, moderates=self.moderates)
         return _missing()
 
     def _gitlab(self, method: str, path: str, query: Mapping[str, str], given: Mapping[str, str]) -> Answer:  # noqa: PLR0911 - one for each call
@@ -184,12 +189,12 @@ class FakeForge:
                 return 200, _merge_request(repository.requests[int(number)]), {}
             case "GET", ["merge_requests", number, "notes"]:
                 noise = {"id": 1, "body": "<!-- lucity:shop --> changed the description", "system": True}
-                listed = [noise, *(_comment(one) for one in repository.requests[int(number)].comments)]
+                listed = [noise, *(_comment(one, "author") for one in repository.requests[int(number)].comments)]
                 return self._page(listed, query, target=path)
             case "POST", ["merge_requests", number, "notes"]:
                 return self._add(repository.requests[int(number)], given)
             case "PUT", ["merge_requests", number, "notes", comment_id]:
-                return _edit([repository.requests[int(number)]], int(comment_id), given)
+                return _edit([repository.requests[int(number)]], int(comment_id), given, moderates=self.moderates)
         return _missing()
 
     def _tell(self, repository: FakeRepository, said: FakeStatus) -> Answer:
@@ -218,18 +223,18 @@ def _missing() -> Answer:
     return 404, {"message": "Not Found"}, {}
 
 
-def _edit(requests: Sequence[FakeRequest], comment_id: int, given: Mapping[str, str]) -> Answer:
+def _edit(requests: Sequence[FakeRequest], comment_id: int, given: Mapping[str, str], *, moderates: bool) -> Answer:
     for comment in (each for request in requests for each in request.comments):
         if comment.id == comment_id:
-            if comment.author != LUCITY:
+            if comment.author != LUCITY and not moderates:
                 return 403, {"message": "Forbidden"}, {}
             comment.text = given["body"]
             return 200, _comment(comment), {}
     return _missing()
 
 
-def _comment(comment: FakeComment) -> dict[str, object]:
-    return {"id": comment.id, "body": comment.text, "user": {"login": comment.author}, "system": False}
+def _comment(comment: FakeComment, author: str = "user") -> dict[str, object]:
+    return {"id": comment.id, "body": comment.text, author: {"id": comment.author}}
 
 
 def _pull(request: FakeRequest) -> dict[str, object]:
