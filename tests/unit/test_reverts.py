@@ -385,7 +385,7 @@ def expected(before: State, after: State, now: State) -> State | None:
         if typed(of[2]) != typed(of[1]) and any((path, "") not in one for one in of):
             return None
         for key in of[0].keys() | of[1].keys():
-            was, became, stands = (typed({key: one[key]}) if key in one else None for one in of)
+            was, became, stands = (_standing(one, key) for one in of)
             if was in (became, stands):
                 continue
             if stands != became:
@@ -395,8 +395,13 @@ def expected(before: State, after: State, now: State) -> State | None:
     return {key: value for key, value in result.items() if value != {} or not _holds_more(result, key)}
 
 
+def _standing(state: State, key: tuple[str, str]) -> str | None:
+    """What stands at a key; all mappings are alike, for what changes in them is told of the keys below."""
+    return repr(state[key]) if key in state else repr({}) if _holds_more(state, key) else None
+
+
 def _holds_more(state: State, key: tuple[str, str]) -> bool:
-    """Whether something stands below a key: a mapping that was empty then is not empty any more."""
+    """Whether something stands below a key."""
     return any(path == key[0] and below.startswith(f"{key[1]}.") for path, below in state)
 
 
@@ -422,6 +427,15 @@ def typed(state: State) -> dict[tuple[str, str], str]:
         ("toggle", STAGING, (), None),
     ],
     Random(3),  # noqa: S311 - the same order every time
+)
+@example(
+    [
+        ("toggle", STAGING, (), None),
+        ("toggle", STAGING, (), None),
+        ("unset", STAGING, ("c", "f"), None),
+        ("set", STAGING, ("c", "f"), 2),
+    ],
+    Random(1),  # noqa: S311 - the same order every time
 )
 def test_reverts_in_any_order_do_what_a_model_of_keys_does(steps: list[Any], random: Any) -> None:
     told = story(SHOP.with_writes({VALUES: b"# top\na: 0 # first\nb:\n  x: 0\n", "project.yaml": b"a: 0\n"}))
