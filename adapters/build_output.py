@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 HIDDEN = "***"
 SHORTEST_SECRET = 4
 """Shorter ones are not hidden: they would be found everywhere."""
+LINES = 40_000
+"""Of one build's output, kept in its log."""
 _TAIL_BYTES = 1 << 16
 
 
@@ -90,25 +92,29 @@ class Lines:
 
 
 class Allowance:
-    """How much of a log is kept, whichever stream it comes from: then one line says so, and no more."""
+    """How much of a log is kept, whichever stream it comes from: then one line says so, and no more. Fewer lines than a
+    job's log holds, so that its beginning is never pushed out.
+    """
 
-    def __init__(self, allowed_bytes: int, log: Callable[[str, str], None]) -> None:
-        self._allowed = allowed_bytes
+    def __init__(self, allowed_bytes: int, log: Callable[[str, str], None], allowed_lines: int = LINES) -> None:
+        self._bounds = f"{allowed_bytes // 1024} KiB or {allowed_lines} lines"
         self._left = allowed_bytes
+        self._lines_left = allowed_lines
         self._log = log
 
     @property
     def used_up(self) -> bool:
         """Whether nothing more is kept."""
-        return self._left < 0
+        return self._left < 0 or self._lines_left < 0
 
     def add(self, stream: str, line: str) -> None:
         """Log a line, the marker in its place, or nothing."""
         if self.used_up:
             return
         self._left -= len(line.encode(errors="replace")) + 1
+        self._lines_left -= 1
         if self.used_up:
-            line = f"… the log is cut here, at {self._allowed // 1024} KiB; the build goes on"
+            line = f"… the log is cut here, at {self._bounds}; the build goes on"
         self._log(stream, line)
 
 

@@ -13,6 +13,8 @@ from adapters.ports import Stopped, Unreachable
 from adapters.records import Claim, JobRecord, JobState, Outcome, Step
 from adapters.wiring import Ports
 
+SOURCE, BUILD, PUSH, DEPLOY = STEPS = ("source", "build", "push", "deploy")
+"""What a build does, in order."""
 _LOOK_SECONDS: Final = 0.5
 _FLUSH_SECONDS: Final = 0.1
 _FLUSH_LINES: Final = 200
@@ -73,7 +75,7 @@ class Progress:
         """All steps, the one under way (or the one that could not begin) in this state."""
         now = datetime.now(UTC)
         running = [step for step in self._steps.values() if step.state is JobState.RUNNING]
-        last = running[-1] if running else Step("deploy" if self._steps else "source", state, started_at=now)
+        last = running[-1] if running else Step(self._next(), state, started_at=now)
         self._steps[last.name] = replace(last, state=state, message=message, finished_at=now)
         return self.steps
 
@@ -108,7 +110,12 @@ class Progress:
             self.dropped = True
             raise Stopped("cancelled before its push began")
 
+    def _next(self) -> str:
+        """The step that could not begin."""
+        return next((name for name in STEPS if name not in self._steps), STEPS[-1])
+
     def _tell(self) -> None:
+        self._flush()
         self.ports.claims.record(self.claim, [Outcome(self.job.id, JobState.RUNNING, steps=self.steps)])
 
     def _flush_until(self, done: threading.Event) -> None:

@@ -20,9 +20,9 @@ from gitops.services import Service, Source
 from gitops.times import rfc3339
 from jobs import heads, project_secrets
 from jobs.admission import admit
-from jobs.build_progress import Progress
+from jobs.build_progress import BUILD, DEPLOY, PUSH, SOURCE, Progress
+from jobs.builders import registry_of
 
-SOURCE, BUILD, PUSH, DEPLOY = "source", "build", "push", "deploy"
 _FINGERPRINT = 16
 _SHORT = 7
 
@@ -85,6 +85,7 @@ class _Building:
             )
             return Outcome(self.job.id, JobState.SUPERSEDED, steps=steps, superseded_by=newer)
         service, source = self._service()
+        registry = registry_of(self.ports, service)
         self.progress.begin(SOURCE, f"{source.repository_url}: looking up {self.change.revision or source.branch}")
         revision = self._revision(source)
         if revision is None:
@@ -92,7 +93,7 @@ class _Building:
         credentials = self._credentials()
         with self.ports.sources.checkout(source.repository_url, revision, credentials) as checkout:
             self.progress.end(SOURCE, f"{source.repository_url} at {checkout.sha[:_SHORT]}")
-            image = self._image(service, source, checkout)
+            image = self._image(registry, service, source, checkout)
         return self._deploy(image)
 
     def _newer_push(self) -> str | None:
@@ -138,8 +139,7 @@ class _Building:
     def _credentials(self) -> bytes | None:
         return project_secrets.read(self.ports.secrets, self.job.project, "clone")
 
-    def _image(self, service: Service, source: Source, checkout: Checkout) -> ServiceImage:
-        registry = _registry(self.ports, service)
+    def _image(self, registry: Registry, service: Service, source: Source, checkout: Checkout) -> ServiceImage:
         tag = f"src-{self._fingerprint(source, checkout)}"
         if self.change.force:
             tag = f"{tag}-{self.job.id.removeprefix('job_')}"
@@ -233,13 +233,3 @@ class _Building:
     def _nothing(self, message: str) -> Outcome:
         self.progress.end(DEPLOY, message)
         return Outcome(self.job.id, JobState.SUCCEEDED, no_change=True, steps=self.progress.steps)
-
-
-def _registry(ports: Ports, service: Service) -> Registry:
-    registry = ports.registry
-    if registry is None:
-        raise Refused(Unavailable("There is no registry to push to: set LUCITY_REGISTRY.", "registry"))
-    if not registry.holds(service.image):
-        message = f"{service.image} is not in the registry {ports.settings.registry}: updateService its image."
-        raise invalid("service", message)
-    return registry

@@ -12,7 +12,7 @@ from adapters.ports import StaleClaim
 from adapters.records import JobRecord, JobState
 from gitops import messages, repository
 from gitops.changes import ActorKind
-from gitops.operations import AddService, Build, CreateProject, SetHold
+from gitops.operations import AddService, Build, CreateProject, SetHold, UpdateService
 from gitops.problems import GateClosed, InvalidInput, JobFailure, NotFound, Problem, Refused, Unavailable
 from gitops.services import Source
 from jobs.engine import carry_out
@@ -191,6 +191,42 @@ def test_what_cannot_be_built_is_refused_at_once(shop: Shop) -> None:
     assert "no buildah here" in problem.message
     lab.ports = replace(lab.ports, registry=None)
     assert isinstance(refused(lab, Build("shop", "api")), Unavailable)
+
+
+def test_an_image_elsewhere_is_refused_at_once_and_before_anything_is_cloned(shop: Shop) -> None:
+    lab = shop.lab
+    waiting = lab.admit(UpdateService("shop", "web", source=Source("https://git.example.org/ghost.git")))
+    job = lab.admit(Build("shop", "web"))  # what it will be when its turn comes is not known yet
+    lab.work("shop")
+    assert lab.job(waiting.id).state is JobState.SUCCEEDED
+    lab.work("shop/build/web")
+    ended = lab.job(job.id)
+    problem = refused(lab, Build("shop", "web"))
+    assert isinstance(problem, InvalidInput)
+    assert "elsewhere/web is not in the registry" in problem.message
+    assert ended.problem == problem
+    assert [(step.name, step.state) for step in ended.steps] == [("source", JobState.FAILED)]
+
+
+def test_an_outage_between_two_steps_is_told_by_the_next_one(shop: Shop) -> None:
+    registry = FakeRegistry(REGISTRY, shop.builder.pushed)
+    registry.outage = "connection refused"
+    shop.lab.ports = replace(shop.lab.ports, registry=registry)
+    job = shop.build()
+    assert [(step.name, step.state) for step in job.steps] == [
+        ("source", JobState.SUCCEEDED),
+        ("build", JobState.QUEUED),
+    ]
+
+
+def test_what_a_step_printed_stands_before_what_came_of_it(shop: Shop) -> None:
+    job = shop.build()
+    lines = [f"{line.stream}: {line.text}" for line in shop.lab.ports.events.log(job.id, 100, None).lines]
+    steps = [place for place, line in enumerate(lines) if line.startswith("step: push")]
+    assert lines.index("stdout: STEP 1/1: FROM scratch") < steps[0]
+    assert len([line for line in lines[: steps[-1]] if not line.startswith("step")]) == len(
+        [line for line in lines if not line.startswith("step")]
+    )
 
 
 def test_a_running_build_is_cancelled_and_pushes_nothing(shop: Shop) -> None:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.build_output import HIDDEN, Allowance, Lines, Redactor, Stream
+from adapters.events import LOG_LINES_KEPT
 
 SECRETS = st.lists(st.text("ab\n", min_size=4, max_size=9), max_size=4)
 TEXT = st.text("abc\n", max_size=60)
@@ -75,6 +76,16 @@ def test_a_log_ends_with_one_line_that_says_so() -> None:
     assert allowance.used_up
     assert "cut here, at 2 KiB" in kept[-1][1]
     assert [line for _, line in kept[:-1]] == [f"line {number}" for number in range(len(kept) - 1)]
+
+
+def test_a_log_has_fewer_lines_than_its_place_so_that_its_beginning_stays() -> None:
+    kept: list[str] = []
+    allowance = Allowance(10 << 20, lambda _, line: kept.append(line))
+    for number in range(LOG_LINES_KEPT):
+        allowance.add("stdout", f"{number}")
+    assert kept[0] == "0"
+    assert "cut here" in kept[-1]
+    assert len(kept) < LOG_LINES_KEPT - 1000
 
 
 def test_a_stream_hides_decodes_and_cuts_and_keeps_its_end_when_the_log_is_full() -> None:
