@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass
 
 from gitops.changes import Change, Context, Draft
 from gitops.commits import Image
-from gitops.layout import BASE, PROJECT, environment_folder
+from gitops.layout import BASE, BASE_VALUES, PROJECT, environment_folder, environment_values
 from gitops.messages import IMAGE, parse_image
 from gitops.operations.promotions import Promote
 from gitops.operations.rollbacks import Rollback
 from gitops.problems import PlanStale, Refused
-from gitops.repository import images, read_environment
+from gitops.repository import SERVICES, images, read_environment
 from gitops.tree import Overlaid, Tree
+from gitops.values import table
+from gitops.yamltext import parse
 
 Plannable = Promote | Rollback
 
@@ -69,15 +71,24 @@ def _warnings(change: Plannable, tree: Tree, draft: Draft, items: tuple[Item, ..
     target = change.environments[0]
     if not draft.writes:
         yield f"nothing to do: {target} already is as asked"
-    if not isinstance(change, Promote):
-        return
     after = Overlaid(tree, draft.writes)
+    if not isinstance(change, Promote):
+        for name in sorted(_strangers(after, target)):
+            yield f"{name} is no service of the project any more: what {target} says of it runs nothing"
+        return
     for item in items:
         if item.before is None:
             yield f"{item.service} does not run in {target} yet"
         lacking = _variables(tree, change.source, item.service) - _variables(after, target, item.service)
         if lacking:
             yield f"{item.service} has variables in {change.source} that {target} lacks: {', '.join(sorted(lacking))}"
+
+
+def _strangers(tree: Tree, environment: str) -> set[str]:
+    """What an environment's values speak of and base/values.yaml does not know."""
+    path = environment_values(environment)
+    said, known = (table(parse(tree.read(place) or b"", place).data, SERVICES) for place in (path, BASE_VALUES))
+    return said.keys() - known.keys()
 
 
 def _variables(tree: Tree, environment: str, service: str) -> set[str]:

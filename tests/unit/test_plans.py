@@ -8,18 +8,21 @@ from gitops.operations import (
     CreateEnvironment,
     Deploy,
     Promote,
+    RemoveService,
     Rollback,
     ServiceImage,
     SetVariables,
     UpdateService,
     VariableSetting,
 )
+from gitops.operations.rollbacks import RollbackScope
 from gitops.plans import Plannable, check_plan, plan, token_of
 from gitops.problems import PlanStale, Refused
 from gitops.redactions import Redaction
 from gitops.tree import Files
 from tests.support.shop import CONTEXT, RUNNING, SHOP
 
+THEN = "a" * 40
 PROMOTE = Promote("shop", "development", "staging")
 SECRETS = """\
 kind: Deployment
@@ -43,7 +46,7 @@ data: {c: hunter2}
 """
 
 
-def after(tree: Files, *changes: Deploy | SetVariables | UpdateService | CreateEnvironment) -> Files:
+def after(tree: Files, *changes: RemoveService | Deploy | SetVariables | UpdateService | CreateEnvironment) -> Files:
     for change in changes:
         tree = tree.with_writes(change.apply(tree, CONTEXT).writes)
     return tree
@@ -68,6 +71,16 @@ def test_a_plan_warns_of_what_the_target_lacks_and_of_nothing_to_do() -> None:
     assert along.warnings == ("api does not run in staging yet",)
     tree = tree.with_writes(PROMOTE.apply(tree, CONTEXT).writes)
     assert "nothing to do: staging already is as asked" in plan(PROMOTE, tree, CONTEXT).warnings
+
+
+def test_a_plan_warns_of_services_that_come_back_into_the_values_alone() -> None:
+    tree = after(RUNNING, RemoveService("shop", "web"))
+    context = replace(CONTEXT, at={THEN: RUNNING}.get)
+    whole = Rollback("shop", "development", THEN, scope=RollbackScope.ENVIRONMENT)
+    assert plan(whole, tree, context).warnings == (
+        "web is no service of the project any more: what development says of it runs nothing",
+    )
+    assert "web" not in "".join(plan(replace(whole, scope=RollbackScope.IMAGE), tree, context).warnings)
 
 
 @pytest.mark.parametrize(
