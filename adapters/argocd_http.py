@@ -21,6 +21,7 @@ from adapters.settings import Settings
 from adapters.trust import SYSTEM, Trust
 
 CONNECT_SECONDS = 5.0
+LOOK_SECONDS = 15.0
 ANSWER_SECONDS = 30.0
 SILENCE_SECONDS = 45.0
 _JSON = "application/json"
@@ -141,7 +142,7 @@ class ArgoCdApi:
         self._guard = threading.Lock()
         self._clients: dict[int, httpx.Client] = {}
 
-    def get(self, path: str, query: Query | None = None, seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
+    def get(self, path: str, query: Query | None = None, seconds: float = LOOK_SECONDS) -> dict[str, Any]:
         """A JSON object. Raises Unreachable and Declined."""
         return self._authenticated(lambda token: self.ask("GET", path, token=token, seconds=seconds, query=query))
 

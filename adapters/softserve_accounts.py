@@ -140,7 +140,7 @@ class Accounts:
         return _TOKEN_NAME in cells
 
     def _close_to_strangers(self) -> None:
-        level = parse_access(self.administer("settings", "anon-access"))
+        level = before = parse_access(self.administer("settings", "anon-access"))
         if level == _NO_ACCESS:
             return
         try:
@@ -150,6 +150,7 @@ class Accounts:
             raise Unfit(f"Soft-serve lets strangers in ({level}) and that cannot be changed: {declined}") from None
         if level != _NO_ACCESS:
             raise Unfit(f"Soft-serve lets strangers in ({level}), and stays so: ssh … settings anon-access no-access")
+        _log.warning("Soft-serve let strangers in until now; Lucity closed it to them", access=before)
 
     def takes(self, name: str, token: str, repository: str) -> bool:
         """Whether a user's token opens a repository that the user may read. Raises Unreachable."""

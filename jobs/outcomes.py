@@ -11,7 +11,7 @@ from gitops.changes import Draft, JobKind
 from gitops.problems import InvalidRepository, Problem, Unavailable
 from jobs.batch import Batch
 
-COMMIT, APPLICATION, NAMESPACE = "commit", "application", "namespace"
+COMMIT, REFRESH, APPLICATION, NAMESPACE = "commit", "refresh", "application", "namespace"
 CONVERGING = {JobKind.PROJECT_CREATE, JobKind.PROJECT_DELETE, JobKind.ENVIRONMENT_CREATE, JobKind.ENVIRONMENT_DELETE}
 """Kinds that wait, after their commit, until delivery and cluster agree."""
 
@@ -45,13 +45,13 @@ def failed(job: JobRecord, problem: Problem, head: str | None = None) -> Outcome
     """It cannot be carried out; `head` is what it was judged on."""
     if isinstance(problem, InvalidRepository) and problem.commit_sha is None:
         problem = replace(problem, commit_sha=head)
-    step = _ended(job, COMMIT, JobState.FAILED, problem.message)
+    step = _ended(job, _work(job), JobState.FAILED, problem.message)
     return Outcome(job.id, JobState.FAILED, head=head, problem=problem, steps=(step,))
 
 
 def returned(jobs: Iterable[JobRecord], why: str) -> list[Outcome]:
     """Back to their places in the queue."""
-    return [Outcome(job.id, JobState.QUEUED, steps=(Step(COMMIT, JobState.QUEUED, why),)) for job in jobs]
+    return [Outcome(job.id, JobState.QUEUED, steps=(Step(_work(job), JobState.QUEUED, why),)) for job in jobs]
 
 
 def postponed(ports: Ports, jobs: Sequence[JobRecord], outage: Unreachable) -> list[Outcome]:
@@ -62,6 +62,11 @@ def postponed(ports: Ports, jobs: Sequence[JobRecord], outage: Unreachable) -> l
     given_up = [failed(job, Unavailable(message, outage.component)) for job in late]
     rest = [job for job in jobs if job not in late and job.sealed_at is None]
     return [*given_up, *returned(rest, f"waiting for {outage.component}: {outage}")]
+
+
+def _work(job: JobRecord) -> str:
+    """The step that a job without one stands at."""
+    return REFRESH if job.kind is JobKind.SYNC else COMMIT
 
 
 def _ended(job: JobRecord, name: str, state: JobState, message: str) -> Step:

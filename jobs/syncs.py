@@ -15,7 +15,7 @@ def carry_out(ports: Ports, claim: Claim) -> bool:
     wanted = sorted({job.environments[0] for job in claim.jobs} & set(there))
     if head and wanted:
         ports.delivery.sync(project, wanted, head)
-    done = Step("refresh", JobState.SUCCEEDED, "the delivery was asked to look again")
+    done = Step(outcomes.REFRESH, JobState.SUCCEEDED, "the delivery was asked to look again")
     ports.claims.record(
         claim,
         [

@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 
 from adapters.argocd import ArgoCdDelivery
+from adapters.job_fields import lane
 from adapters.records import JobRecord, JobState
 from gitops.changes import Change
 from gitops.operations import AddService, CreateProject, Deploy, ServiceImage
+from gitops.operations.delivery import SyncEnvironment
 from gitops.operations.environments import CreateEnvironment, DeleteEnvironment
 from gitops.operations.projects import DeleteProject
 from gitops.operations.services import UpdateService
 from gitops.rollouts import HealthStatus, Rollout, RolloutPhase, SyncStatus
+from jobs.engine import carry_out
 from tests.support.argocd_rollouts import Cluster
 from tests.support.argocd_state import TOKEN, FakeArgoCd
 from tests.support.fake_argocd import fake_argocd
@@ -184,3 +187,25 @@ def test_an_application_that_somebody_deleted_comes_again(site: Site) -> None:
         return body is not None and body["metadata"]["uid"] != uid
 
     site.wait("the Application", back)
+
+
+def test_a_sync_that_waits_for_its_turn_says_so_and_ends_when_it_had_it(site: Site) -> None:
+    def sync() -> JobRecord:
+        job = site.admit(SyncEnvironment("shop", "staging"))
+        carry_out(site.ports, lane(job), "worker-1")
+        return site.job(job.id)
+
+    site.fake.life_seconds = 60
+    assert sync().state is JobState.SUCCEEDED
+    waiting = sync()
+    assert waiting.state is JobState.QUEUED
+    (step,) = waiting.steps
+    assert step.name == "refresh"
+    assert "another operation of shop-staging is still running" in (step.message or "")
+    with site.fake.lock:
+        body = dict(site.fake.applications["shop-staging"])
+        del body["operation"]
+        site.fake.put(body)
+    site.ports.leases.drop(f"pause:{lane(waiting)}")
+    carry_out(site.ports, lane(waiting), "worker-1")
+    assert site.job(waiting.id).state is JobState.SUCCEEDED

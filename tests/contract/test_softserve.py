@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.git_wiring import Git
 from adapters.mirrors import Mirrors
@@ -84,7 +85,9 @@ class TestAccess:
         server.administer("repo", "create", "elsewhere")
         refs = f"{server.http_url}/elsewhere.git/info/refs?service=git-upload-pack"
         assert httpx.get(refs).status_code == 200
-        host.prepare()
+        with capture_logs() as logs:
+            host.prepare()
+        assert [log["access"] for log in logs if "strangers" in log["event"]] == ["read-only"]
         assert server.administer("settings", "anon-access").strip() == "no-access"
         assert httpx.get(refs).status_code == 401
 
