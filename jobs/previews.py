@@ -57,6 +57,9 @@ def close(ports: Ports, project: str, known: repository.Repository, name: str, a
     for job in unfinished:
         if job.kind is JobKind.BUILD and job.environments == (name,):
             _cancel(ports, job)
+    last = _last_of(unfinished, name)
+    if last is not None and last.kind is JobKind.ENVIRONMENT_DELETE:
+        return Accepted((last,))
     return admit_all(ports, asking, [DeleteEnvironment(project, name)])
 
 
@@ -98,13 +101,20 @@ def _wanted(ports: Ports, project: str, known: repository.Repository, request: P
     previews, name = known.settings.previews, preview_name(request.number)
     there = known.environment(name)
     unfinished = ports.ledger.unfinished([project]).get(project, ())
-    last = [job.kind for job in unfinished if name in job.environments and job.kind in _LIVES][-1:]
-    if last == [JobKind.ENVIRONMENT_DELETE] or (there is None and not last):
+    last = _last_of(unfinished, name)
+    is_gone = there is None if last is None else last.kind is JobKind.ENVIRONMENT_DELETE
+    if is_gone:
         yield CreateEnvironment(project, name, previews.source, ephemeral=True, ttl_seconds=previews.ttl_seconds)
     elif there is not None and _ends_soon(there, previews):
         yield ExtendEnvironment(project, name, previews.ttl_seconds)
     for service in built_from(known, request.repository_urls):
         yield Build(project, service, request.head_sha, (name,), branch=request.head_ref)
+
+
+def _last_of(unfinished: Iterable[JobRecord], name: str) -> JobRecord | None:
+    """What will have made or deleted an environment last."""
+    lives = [job for job in unfinished if name in job.environments and job.kind in _LIVES]
+    return lives[-1] if lives else None
 
 
 _LIVES: Final = {JobKind.ENVIRONMENT_CREATE, JobKind.ENVIRONMENT_DELETE}

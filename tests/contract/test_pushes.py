@@ -274,6 +274,17 @@ def test_closing_ends_the_builds_of_the_request(shop: Shop) -> None:
     assert "pr-7" not in shop.environments()
 
 
+def test_a_request_that_is_closed_is_deleted_once_however_often_that_is_told(shop: Shop) -> None:
+    sha = shop.commit("2", "feature")
+    shop.request(sha, 0)
+    shop.carry()
+    closed = [shop.request(sha, minute, is_open=False).jobs for minute in (1, 1, 2)]
+    assert closed[0] == closed[1] == closed[2]
+    assert shop.request(sha, 3).jobs[0].kind is JobKind.ENVIRONMENT_CREATE
+    shop.carry()
+    assert "pr-7" in shop.environments()
+
+
 def test_the_limit_stops_new_previews_and_never_updates(shop: Shop) -> None:
     shop.set("previews.limit", 1)
     sha = shop.commit("2", "feature")
