@@ -51,7 +51,8 @@ def plan(change: Plannable, tree: Tree, context: Context) -> Plan:
 
 def token_of(change: Plannable, tree: Tree) -> str:
     """A hash of the change and of all that it depends on: base/, its environments' folders and project.yaml."""
-    digest = hashlib.sha256(json.dumps({**asdict(change), "plan_token": None, "kind": change.KIND}).encode())
+    asked = {**asdict(change), "names": change.services, "plan_token": None, "kind": change.KIND}
+    digest = hashlib.sha256(json.dumps(asked).encode())
     for place in (BASE, *sorted(map(environment_folder, change.environments)), PROJECT):
         for path in (place, *tree.files(place)):
             data = tree.read(path)

@@ -26,8 +26,17 @@ def revert_of(ports: Ports, project: str, revision: str, *, override: bool = Fal
     parent = record.git.parents[0]
     before, after = (ports.repositories.snapshot(project, one) for one in (parent, sha))
     places = tuple(_places(before, after))
+    if before.oid("") != after.oid("") and not any(_differs(before, after, place) for place in places):
+        message = f"{short(sha)} changed links, submodules or modes of files only: revert it by hand, with git revert."
+        raise invalid("commit", message)
     gone = sorted({*environment_names(before)} - {*environment_names(after)})
     return Revert(project, sha, parent, record.git.subject, places, record.services, override, tuple(gone))
+
+
+def _differs(before: Snapshot, after: Snapshot, place: str) -> bool:
+    """Whether what a revert can put back differs: the content of files."""
+    paths = {place, *before.files(place), *after.files(place)}
+    return any(before.read(path) != after.read(path) for path in paths)
 
 
 def _places(before: Snapshot, after: Snapshot) -> Iterator[str]:

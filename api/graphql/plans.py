@@ -61,7 +61,7 @@ class PromotionPlan:
     warnings: list[str]
     no_change: bool
 
-    @field("Value by value.")
+    @field("Value by value; what looks secret is redacted.")
     async def changes(self) -> list[ValueChange]:
         """Parsed when asked for."""
         return [ValueChange.of(change) for change in await call(differences.changes_in, self.model.deltas)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from adapters.codec import load_change
 from adapters.wiring import Ports
-from api.reading.differences import FileDelta, deltas_of, text_of
+from api.reading.differences import FileDelta, changes_in, deltas_of, text_of
 from gitops.changes import Actor
 from gitops.commits import CommitRecord
 from gitops.plans import Plan, Plannable
@@ -17,11 +17,12 @@ from jobs.plans import make_plan, manifests
 
 @dataclass(frozen=True)
 class Shown:
-    """A plan on the commit `base`."""
+    """A plan on the commit `base`; what looks secret is hidden in all that is shown."""
 
     plan: Plan
     base: CommitRecord
     deltas: Sequence[FileDelta]
+    """The files of which changes are told."""
     values_diff: str
     manifest_diff: str
     warnings: tuple[str, ...]
@@ -33,8 +34,11 @@ def show(ports: Ports, actor: Actor, change: Plannable, reason: str | None = Non
     tree = ports.repositories.snapshot(change.project, base.git.sha)
     paths = [(path, path) for path in sorted(plan.draft.writes)]
     deltas = list(deltas_of(tree, Overlaid(tree, plan.draft.writes), paths))
+    shown = without_secrets(deltas)
     diff, trouble = _manifest_diff(ports, plan, tree)
-    return Shown(plan, base, deltas, _values_diff(deltas), diff, (*plan.warnings, *trouble))
+    # Hidden as a whole, a file that cannot be read would look like an empty one.
+    told = [hidden for one, hidden in zip(deltas, shown, strict=True) if changes_in([one])]
+    return Shown(plan, base, told, text_of(shown), diff, (*plan.warnings, *trouble))
 
 
 def show_again(ports: Ports, actor: Actor, text: str) -> Shown | None:
@@ -46,15 +50,14 @@ def show_again(ports: Ports, actor: Actor, text: str) -> Shown | None:
         return None
 
 
-def _values_diff(deltas: Iterable[FileDelta]) -> str:
+def without_secrets(deltas: Iterable[FileDelta]) -> list[FileDelta]:
+    """The same files of values with what looks secret hidden: equal values alike, in all of them."""
     redaction = Redaction()
 
     def shown(data: bytes | None, path: str) -> bytes | None:
         return None if data is None else redaction.values(data, path).encode()
 
-    return text_of(
-        replace(one, before=shown(one.before, one.old_path), after=shown(one.after, one.path)) for one in deltas
-    )
+    return [replace(one, before=shown(one.before, one.old_path), after=shown(one.after, one.path)) for one in deltas]
 
 
 def _manifest_diff(ports: Ports, plan: Plan, tree: Tree) -> tuple[str, tuple[str, ...]]:

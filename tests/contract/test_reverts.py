@@ -26,7 +26,7 @@ from gitops.operations import (
     SetVariables,
     VariableSetting,
 )
-from gitops.problems import AlreadyExists, Conflict, ConflictCode, GateClosed, Refused
+from gitops.problems import AlreadyExists, Conflict, ConflictCode, GateClosed, InvalidInput, Refused
 from gitops.repository import environment_names, images
 from gitops.tree import Tree
 from gitops.values import changes, render_key
@@ -249,6 +249,20 @@ def test_commits_by_hand_and_merges_are_taken_back_against_their_first_parent(sh
     reverted(shop, merge)
     assert files(tree(shop)) == {**before, "OTHER.md": b"stays\n"}
     assert record(shop, head(shop)).git.subject == f"revert(base): {merge[:7]} Merge the tuning"
+
+
+def test_what_is_not_the_content_of_files_is_left_to_git_and_an_empty_commit_is_no_change(shop: Lab) -> None:
+    clone = shop.clone("shop")
+    (clone.folder / "link").symlink_to("README.md")
+    (clone.folder / VALUES).chmod(0o755)
+    made = [clone.commit("A link and a mode", {}), clone.commit("Nothing at all", {})]
+    clone.push()
+    heads.notice(shop.ports, "shop")
+    with pytest.raises(Refused) as refused:
+        revert_of(shop.ports, "shop", made[0])
+    assert isinstance(refused.value.problem, InvalidInput)
+    job = shop.carry(revert_of(shop.ports, "shop", made[1]))[0]
+    assert (job.state, job.commit, head(shop)) == (JobState.SUCCEEDED, None, made[1])
 
 
 def test_a_held_service_is_reverted_by_a_person_with_a_reason_only(shop: Lab) -> None:

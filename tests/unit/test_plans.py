@@ -115,6 +115,8 @@ def test_a_token_is_of_one_input() -> None:
         Rollback("shop", "staging", "b" * 40),
     ]
     assert len({token_of(change, SHOP) for change in changes}) == len(changes)
+    one, other = (replace(PROMOTE, names=names) for names in (("api", "web"), ("web", "api")))
+    assert token_of(one, SHOP) == token_of(other, SHOP)
 
 
 def test_manifests_hide_values_of_variables_and_secrets_and_show_what_differs() -> None:
