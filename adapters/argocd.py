@@ -16,12 +16,15 @@ from adapters.argocd_http import ArgoCdApi, Body, Declined, Query, segment
 from adapters.argocd_objects import (
     CLUSTER_KINDS,
     Place,
+    admitted,
     application_name,
     covers,
+    foreign,
     identity_of,
-    is_environment,
     is_going,
     is_ours,
+    is_troubled,
+    judge,
     render_application,
     render_project,
     render_repository,
@@ -30,7 +33,7 @@ from adapters.argocd_parse import parse_application
 from adapters.argocd_watch import APPLICATIONS, Watch
 from adapters.ports import Unreachable
 from adapters.records import Application, Gone
-from gitops.problems import AlreadyExists, Conflict, ConflictCode, Refused
+from gitops.problems import AlreadyExists, Refused
 from gitops.rollouts import Observation
 
 PROJECTS = "/api/v1/projects"
@@ -43,6 +46,7 @@ _REFRESH_SECONDS = 20.0
 _NUDGE_SECONDS = 2.0
 _NUDGE_PAUSE_SECONDS = 5.0
 _REGISTERED_SECONDS = 600.0
+_MENDED_SECONDS = 20.0
 _AT_ONCE = 4
 _BUSY = "another operation is already in progress"
 _EXISTS = "existing application spec is different"
@@ -57,11 +61,19 @@ Reading = Callable[[str], tuple[str, str, str]]
 class ArgoCdDelivery:
     """See ports.Delivery."""
 
-    def __init__(self, api: ArgoCdApi, reading: Reading, place: Place, turn_seconds: float = TURN_SECONDS) -> None:
+    def __init__(
+        self,
+        api: ArgoCdApi,
+        reading: Reading,
+        place: Place,
+        turn_seconds: float = TURN_SECONDS,
+        mended_seconds: float = _MENDED_SECONDS,
+    ) -> None:
         self._api = api
         self._reading = reading
         self._place = place
         self._turn_seconds = turn_seconds
+        self._mended_seconds = mended_seconds
         self.watching = Watch(api, place.namespace)
         self._listed: dict[str, dict[str, Any]] = {}
         self._projects: dict[str, dict[str, Any] | None] = {}
@@ -85,11 +97,11 @@ class ArgoCdDelivery:
         project, name = application.project, application_name(application.project, application.environment)
         body = self._listed.pop(name, None) or self._application(project, name)
         if body is not None:
-            _judge(body, application)
+            judge(body, application)
         reading = self._known.get(project) or self._reading(project)
         url = reading[0]
         self._admit(application, url)
-        self._register(project, reading)
+        self._register(project, reading, troubled=body is not None and is_troubled(body))
         wanted = render_application(application, url, self._place)
         if body is None or not covers(body, wanted):
             self._put(wanted, name, present=body is not None)
@@ -166,7 +178,7 @@ class ArgoCdDelivery:
             self._api.send("POST", APPLICATIONS, wanted, query)
         except Declined as declined:
             if not present and _EXISTS in str(declined):
-                raise _foreign(name) from declined
+                raise foreign(name) from declined
             raise Unreachable("delivery", f"Argo CD refuses Application {name}: {declined}") from declined
         _log.info("application applied", application=name, created=not present)
 
@@ -181,14 +193,14 @@ class ArgoCdDelivery:
         if not is_ours(body, project):
             text = f"Argo CD has an AppProject {project} that Lucity did not make: remove or rename it."
             raise Refused(AlreadyExists(text, "application project", project))
-        self._update(body, project, url, {*_namespaces(body, project), application.namespace})
+        self._update(body, project, url, {*admitted(body, project), application.namespace})
 
     def _dismiss(self, application: Application) -> None:
         """The project's Applications need this namespace no more; as long as one was there, they did."""
         body = self._project(application.project)
         if body is not None and is_ours(body, application.project):
             url = next(iter(body["spec"].get("sourceRepos") or ()), "")
-            left = _namespaces(body, application.project) - {application.namespace}
+            left = admitted(body, application.project) - {application.namespace}
             self._update(body, application.project, url, left)
 
     def _update(self, body: dict[str, Any], project: str, url: str, namespaces: set[str]) -> None:
@@ -197,9 +209,12 @@ class ArgoCdDelivery:
             changed = {**body, "spec": {**body["spec"], **spec}}
             self._projects[project] = self._send("PUT", f"{PROJECTS}/{segment(project)}", {"project": changed})
 
-    def _register(self, project: str, reading: tuple[str, str, str]) -> None:
-        """Give Argo CD the credentials to read; again at times, for somebody may have taken them away."""
-        if time.monotonic() - self._registered.get(project, -_REGISTERED_SECONDS) >= _REGISTERED_SECONDS:
+    def _register(self, project: str, reading: tuple[str, str, str], *, troubled: bool) -> None:
+        """Give Argo CD the credentials to read; again at times, soon where there is trouble, for somebody may have
+        taken them away.
+        """
+        seconds = self._mended_seconds if troubled else _REGISTERED_SECONDS
+        if time.monotonic() - self._registered.get(project, -seconds) >= seconds:
             reading = self._known[project] = self._reading(project)
             self._send("POST", REPOSITORIES, render_repository(project, *reading), {"upsert": "true"})
             self._registered[project] = time.monotonic()
@@ -274,27 +289,3 @@ class ArgoCdDelivery:
             if method == "DELETE" and declined.status == _NOT_FOUND:
                 return {}
             raise Unreachable("delivery", f"Argo CD refuses {method} {path}: {declined}") from declined
-
-
-def _judge(body: Body, application: Application) -> None:
-    """What stands under the name must be this environment's own and stay; the commit that it carries tells, for labels
-    may have been changed by somebody.
-    """
-    name, identity = body["metadata"]["name"], identity_of(body)
-    if identity != application.identity and parse_application(body, _EPOCH) is None:
-        raise _foreign(name)
-    if is_going(body) or identity not in {"", application.identity}:
-        text = f"waiting for the earlier Application {name} to be gone"
-        raise Refused(Conflict(text, ConflictCode.BEING_DELETED))
-
-
-def _foreign(name: str) -> Refused:
-    """What stands in Argo CD under a name of ours, perhaps in another of its projects."""
-    text = f"Argo CD has an Application {name} that Lucity did not make: remove or rename it."
-    return Refused(AlreadyExists(text, "application", name))
-
-
-def _namespaces(body: Body, project: str) -> set[str]:
-    """The namespaces it admits that can be of this project; what somebody added, patterns even, does not count."""
-    admitted = (str(one.get("namespace") or "") for one in body["spec"].get("destinations") or ())
-    return {name for name in admitted if is_environment(name, project)}

@@ -5,19 +5,22 @@ Sources: design section 5; Argo CD 3.6, Application and AppProject of argoproj.i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from adapters.argocd_parse import ENVIRONMENT, EPHEMERAL, IDENTITY, PROJECT
+from adapters.argocd_parse import ENVIRONMENT, EPHEMERAL, IDENTITY, PROJECT, parse_application
 from adapters.records import Application
 from gitops.layout import BASE, environment_folder, environment_values
 from gitops.names import EnvironmentName
-from gitops.problems import Refused
+from gitops.problems import AlreadyExists, Conflict, ConflictCode, Refused
 
 MANIFEST_PATHS: Final = "argocd.argoproj.io/manifest-generate-paths"
 FINALIZER: Final = "resources-finalizer.argocd.argoproj.io/background"
 CLUSTER_KINDS: Final = "clusterResourceWhitelist"
 """The key of an AppProject's spec; Argo CD leaves it out when it is empty."""
 _NAMESPACE_KIND: Final = {"group": "", "kind": "Namespace"}
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 Body = dict[str, Any]
 
@@ -123,3 +126,33 @@ def covers(present: object, wanted: object) -> bool:
     if isinstance(wanted, Mapping):
         return isinstance(present, Mapping) and all(covers(present.get(key), value) for key, value in wanted.items())
     return present == wanted
+
+
+def is_troubled(application: Body) -> bool:
+    """Whether Argo CD cannot compare it: its chart does not render, or its repository cannot be read."""
+    conditions = application.get("status", {}).get("conditions") or ()
+    return any(one.get("type") == "ComparisonError" for one in conditions)
+
+
+def judge(body: Body, application: Application) -> None:
+    """What stands under the name must be this environment's own and stay; the commit that it carries tells, for labels
+    may have been changed by somebody.
+    """
+    name, identity = body["metadata"]["name"], identity_of(body)
+    if identity != application.identity and parse_application(body, _EPOCH) is None:
+        raise foreign(name)
+    if is_going(body) or identity not in {"", application.identity}:
+        text = f"waiting for the earlier Application {name} to be gone"
+        raise Refused(Conflict(text, ConflictCode.BEING_DELETED))
+
+
+def foreign(name: str) -> Refused:
+    """What stands in Argo CD under a name of ours, perhaps in another of its projects."""
+    text = f"Argo CD has an Application {name} that Lucity did not make: remove or rename it."
+    return Refused(AlreadyExists(text, "application", name))
+
+
+def admitted(body: Body, project: str) -> set[str]:
+    """The namespaces it admits that can be of this project; what somebody added, patterns even, does not count."""
+    named = (str(one.get("namespace") or "") for one in body["spec"].get("destinations") or ())
+    return {name for name in named if is_environment(name, project)}

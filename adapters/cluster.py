@@ -34,7 +34,11 @@ class KubernetesCluster:
         selector = f"{labels.PROJECT}={project},{labels.MANAGED_BY}={labels.LUCITY}"
         found = self._api.get(_NAMESPACES, accept=METADATA_LIST, labelSelector=selector) or {}
         owners = [labels.parse(item["metadata"]) for item in found.get("items") or ()]
-        return [owner for owner in owners if owner is not None]
+        there = [owner for owner in owners if owner is not None]
+        # What somebody deleted has to be made again, at once.
+        for application in [one for one in self._ensured if one.project == project and one not in there]:
+            del self._ensured[application]
+        return there
 
     def is_foreign(self, namespace: str) -> bool:
         """See ports.Cluster."""

@@ -122,7 +122,8 @@ class KubernetesApi:
             answer = self._client.call_api(*request, _request_timeout=_TIMEOUT_SECONDS)
             text = answer.read() or b"{}"  # type: ignore[no-untyped-call]
         except (HTTPError, OSError) as error:
-            self._outage = f"the Kubernetes API does not answer: {type(error).__name__}"
+            # urllib3 wraps what happened in a MaxRetryError, which says nothing to anybody.
+            self._outage = f"the Kubernetes API does not answer: {type(getattr(error, 'reason', error)).__name__}"
             self._down_until = time.monotonic() + _PAUSE_SECONDS
             raise Unreachable("cluster", self._outage) from error
         return _judged(f"{method} {path}", answer.status, text)

@@ -38,7 +38,11 @@ OPENED: list[ArgoCdDelivery] = []
 def reach(fake: FakeArgoCd, credentials: Credentials | None = None, **times: float) -> ArgoCdDelivery:
     api = ArgoCdApi(fake.url, credentials or FixedToken(TOKEN), times.get("silence_seconds", 45.0))
     reading = ("http://127.0.0.1:1/gitops/myapp.git", "reader", "word")
-    OPENED.append(ArgoCdDelivery(api, lambda _: reading, Place(), times.get("turn_seconds", TURN_SECONDS)))
+    OPENED.append(
+        ArgoCdDelivery(
+            api, lambda _: reading, Place(), times.get("turn_seconds", TURN_SECONDS), times.get("mended_seconds", 60)
+        )
+    )
     return OPENED[-1]
 
 
@@ -190,6 +194,20 @@ def test_a_worker_does_not_wait_long_for_a_turn(fake: FakeArgoCd) -> None:
     with pytest.raises(Unreachable, match="still running"):
         delivery.sync("myapp", ["development"], "c" * 40)
     assert fake.asked.count("POST /api/v1/applications/myapp-development/sync") < 10
+
+
+def test_credentials_that_somebody_took_away_come_back_when_argo_cannot_read(fake: FakeArgoCd) -> None:
+    delivery = reach(fake, mended_seconds=0)
+    delivery.apply(DEVELOPMENT)
+    fake.repositories.clear()
+    delivery.applications("myapp")
+    delivery.apply(DEVELOPMENT)
+    assert fake.repositories == {}, "nothing tells of it yet"
+    said = {"type": "ComparisonError", "message": "failed to list refs: authentication required: Unauthorized"}
+    fake.put({**fake.applications["myapp-development"], "status": {"sync": {}, "conditions": [said]}})
+    delivery.applications("myapp")
+    delivery.apply(DEVELOPMENT)
+    assert [one["project"] for one in fake.repositories.values()] == ["myapp"]
 
 
 def test_exactly_what_is_named_is_refreshed(fake: FakeArgoCd) -> None:
