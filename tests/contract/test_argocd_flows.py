@@ -24,7 +24,7 @@ from tests.support.argocd_rollouts import Cluster
 from tests.support.argocd_state import TOKEN, FakeArgoCd
 from tests.support.fake_argocd import fake_argocd
 from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 API = "registry.local/api"
 
@@ -66,12 +66,6 @@ class Site(Lab):
             return found if found is not None and found.phase is phase else None
 
         return self.wait(f"{commit[:7]} to be {phase}", probe)
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -39,17 +39,11 @@ from gitops.operations import (
 from tests.support.git import Clone, git
 from tests.support.graphql_lab import Api, with_api
 from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 VALUES = "environments/development/values.yaml"
 REVERT = """mutation R($commit: String!) {
   revert(input: {project: "shop", commit: $commit, override: true, reason: "x"}) { __typename } }"""
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture

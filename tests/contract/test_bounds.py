@@ -1,7 +1,5 @@
 """Full queues, retention, crashes and a Redis that is not as it must be, on a real Valkey."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from adapters.ports import Unreachable
@@ -15,26 +13,12 @@ from gitops.problems import (
     RateLimited,
 )
 from tests.support.redis_ports import RedisPorts, a_job, redis_ports, refusal
-from tests.support.valkey import ValkeyServer, valkey_server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ValkeyServer]:
-    with valkey_server() as running:
-        yield running
-
-
-@pytest.fixture
-def redis(server: ValkeyServer) -> Iterator[RedisPorts]:
-    ports = redis_ports(server.url)
-    ports.client.flushall()
-    yield ports
-    ports.client.close()
+from tests.support.valkey import ValkeyServer
 
 
 @pytest.mark.usefixtures("redis")
-def test_a_full_queue_refuses_and_takes_again_when_a_job_ended(server: ValkeyServer) -> None:
-    small = redis_ports(server.url, queue_jobs=2)
+def test_a_full_queue_refuses_and_takes_again_when_a_job_ended(valkey: ValkeyServer) -> None:
+    small = redis_ports(valkey.url, queue_jobs=2)
     first, _ = small.admit(a_job(), a_job())
     problem = refusal(lambda: small.ledger.admit(a_job()))
     assert isinstance(problem, RateLimited)
@@ -46,8 +30,8 @@ def test_a_full_queue_refuses_and_takes_again_when_a_job_ended(server: ValkeySer
 
 
 @pytest.mark.usefixtures("redis")
-def test_a_queue_of_too_many_bytes_refuses_until_they_are_done(server: ValkeyServer) -> None:
-    small = redis_ports(server.url, queue_bytes=60_000)
+def test_a_queue_of_too_many_bytes_refuses_until_they_are_done(valkey: ValkeyServer) -> None:
+    small = redis_ports(valkey.url, queue_bytes=60_000)
     (large,) = small.admit(a_job(change="x" * 40_000))
     assert isinstance(refusal(lambda: small.ledger.admit(a_job(change="x" * 40_000))), RateLimited)
     small.ledger.cancel(large.id)
@@ -56,16 +40,16 @@ def test_a_queue_of_too_many_bytes_refuses_until_they_are_done(server: ValkeySer
 
 
 @pytest.mark.usefixtures("redis")
-def test_a_full_queue_still_answers_a_repeated_admission(server: ValkeyServer) -> None:
-    small = redis_ports(server.url, queue_jobs=1)
+def test_a_full_queue_still_answers_a_repeated_admission(valkey: ValkeyServer) -> None:
+    small = redis_ports(valkey.url, queue_jobs=1)
     (job,) = small.admit(a_job())
     assert small.ledger.admit(job).id == job.id
     small.client.close()
 
 
 @pytest.mark.usefixtures("redis")
-def test_ended_jobs_over_the_number_kept_go_oldest_first_but_keyed_ones_stay(server: ValkeyServer) -> None:
-    small = redis_ports(server.url, jobs_kept=2)
+def test_ended_jobs_over_the_number_kept_go_oldest_first_but_keyed_ones_stay(valkey: ValkeyServer) -> None:
+    small = redis_ports(valkey.url, jobs_kept=2)
     keyed, *others = small.admit(a_job(keyed=True), *(a_job() for _ in range(4)))
     small.finish(small.claim())
     assert set(small.ledger.get([keyed.id, *(job.id for job in others)])) == {keyed.id, others[-1].id}
@@ -74,8 +58,8 @@ def test_ended_jobs_over_the_number_kept_go_oldest_first_but_keyed_ones_stay(ser
 
 
 @pytest.mark.usefixtures("redis")
-def test_the_sweep_forgets_old_ended_jobs_and_never_unfinished_or_keyed_ones(server: ValkeyServer) -> None:
-    forgetful = redis_ports(server.url, job_days=0)
+def test_the_sweep_forgets_old_ended_jobs_and_never_unfinished_or_keyed_ones(valkey: ValkeyServer) -> None:
+    forgetful = redis_ports(valkey.url, job_days=0)
     keyed, ended = forgetful.admit(a_job(keyed=True), a_job())
     forgetful.finish(forgetful.claim())
     (queued,) = forgetful.admit(a_job())
@@ -87,8 +71,8 @@ def test_the_sweep_forgets_old_ended_jobs_and_never_unfinished_or_keyed_ones(ser
 
 
 @pytest.mark.usefixtures("redis")
-def test_a_key_is_kept_seven_days_and_no_longer(server: ValkeyServer) -> None:
-    forgetful = redis_ports(server.url, job_days=0)
+def test_a_key_is_kept_seven_days_and_no_longer(valkey: ValkeyServer) -> None:
+    forgetful = redis_ports(valkey.url, job_days=0)
     (keyed,) = forgetful.admit(a_job(keyed=True))
     forgetful.finish(forgetful.claim())
     ended_at = float(str(forgetful.client.zscore("lucity:keyed", keyed.id)))
@@ -104,20 +88,20 @@ def test_scripts_that_redis_forgot_are_loaded_again(redis: RedisPorts) -> None:
     assert redis.admit(a_job())[0].number == 2
 
 
-def test_everything_accepted_survives_a_crash_of_redis(server: ValkeyServer, redis: RedisPorts) -> None:
+def test_everything_accepted_survives_a_crash_of_redis(valkey: ValkeyServer, redis: RedisPorts) -> None:
     start = redis.events.position()
     sealed, running, queued = redis.admit(a_job(), a_job(), a_job())
     claim = redis.claim(limit=2)
     redis.claims.seal(claim, [sealed.id])
     before = redis.ledger.get([sealed.id, running.id, queued.id])
     told = redis.told(start)
-    server.kill()
+    valkey.kill()
     with pytest.raises(Unreachable) as caught:
         redis.ledger.get([queued.id])
     assert caught.value.component == "redis"
     with pytest.raises(Unreachable):
         redis.ledger.admit(a_job())
-    server.restart()
+    valkey.restart()
     assert redis.ledger.get([sealed.id, running.id, queued.id]) == before
     assert redis.told(start) == told
     redis.claims.record(claim, [Outcome(sealed.id, JobState.SUCCEEDED), Outcome(running.id, JobState.QUEUED)])

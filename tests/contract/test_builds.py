@@ -18,7 +18,7 @@ from gitops.services import Source
 from jobs.engine import carry_out
 from tests.fakes import FakeBuilder, FakeRegistry, FakeSources
 from tests.support.lab import ANN, Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 URL = "https://git.example.org/shop.git"
 REGISTRY = "registry.example.org"
@@ -59,12 +59,6 @@ class Shop:
         service = repository.read_environment(self.lab.ports.repositories.snapshot("shop", head), environment)
         found = service.service("api")
         return (found.image.tag, found.image.digest) if found and found.image else None
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 class FakeBuilderThatDies(FakeBuilder):
@@ -298,6 +292,9 @@ def test_a_hold_stops_the_deploy_of_a_push_but_not_its_build(shop: Shop) -> None
     ended = shop.lab.job(job.id)
     assert ended.state is JobState.FAILED
     assert isinstance(ended.problem, GateClosed)
+    told = message(ended, "deploy")
+    assert told.startswith("staging by job_")
+    assert told.endswith(f"development: {ended.problem.message}")
     shop.lab.work("shop")
     assert shop.image("development") is None
     assert (shop.image("staging") or ("", None))[0] == shop.sha[:7]

@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,6 @@ from tests.support.kubernetes_models import faults
 
 _INFORMATION = 1
 PROCESSES = ["api", "observer", "worker"]
-
-
-@pytest.fixture(scope="module")
-def chart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    installation = Installation(tmp_path_factory.mktemp("helm"))
-    yield installation
-    installation.close()
 
 
 @pytest.fixture(scope="module", params=OPTIONS.values(), ids=list(OPTIONS))

@@ -28,13 +28,6 @@ def plane() -> Iterator[ControlPlane]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def chart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    installation = Installation(tmp_path_factory.mktemp("helm"))
-    yield installation
-    installation.close()
-
-
 def apply(plane: ControlPlane, objects: list[dict[str, Any]], *more: str) -> None:
     known = [one for one in objects if one["kind"] not in NEEDS_DEFINITIONS]
     arguments = ["apply", "--server-side", "--force-conflicts", "--validate=strict", "--filename=-", *more]

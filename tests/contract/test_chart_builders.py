@@ -4,7 +4,6 @@ import shlex
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +31,6 @@ for cache in (data / "builds").iterdir():
     shutil.rmtree(cache)
 print(log.text)
 """
-
-
-@pytest.fixture(scope="module")
-def chart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    installation = Installation(tmp_path_factory.mktemp("helm"))
-    yield installation
-    installation.close()
 
 
 def pod_of(chart: Installation, values: dict[str, Any]) -> dict[str, Any]:

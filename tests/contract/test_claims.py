@@ -10,29 +10,15 @@ from adapters.records import Claim, ClaimMode, JobRecord, JobState, Outcome, Sea
 from gitops.changes import JobKind
 from gitops.problems import Conflict, ConflictCode, JobFailure
 from tests.support.redis_ports import RedisPorts, a_job, redis_ports, until
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 CREATE, DELETE, DEPLOY = JobKind.ENVIRONMENT_CREATE, JobKind.ENVIRONMENT_DELETE, JobKind.DEPLOY
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ValkeyServer]:
-    with valkey_server() as running:
-        yield running
-
-
 @pytest.fixture
-def redis(server: ValkeyServer) -> Iterator[RedisPorts]:
-    ports = redis_ports(server.url)
-    ports.client.flushall()
-    yield ports
-    ports.client.close()
-
-
-@pytest.fixture
-def hasty(server: ValkeyServer) -> Iterator[RedisPorts]:
+def hasty(valkey: ValkeyServer) -> Iterator[RedisPorts]:
     """The same Redis for a process whose claims expire at once."""
-    ports = redis_ports(server.url, lease_seconds=0.05, push_timeout_seconds=0.05)
+    ports = redis_ports(valkey.url, lease_seconds=0.05, push_timeout_seconds=0.05)
     yield ports
     ports.client.close()
 
@@ -174,9 +160,9 @@ def test_an_outcome_of_a_job_that_the_claim_does_not_hold_writes_nothing(redis: 
     assert redis.states(mine, not_mine) == [JobState.RUNNING, JobState.QUEUED]
 
 
-def test_a_heartbeat_extends_a_claim(server: ValkeyServer, redis: RedisPorts) -> None:
+def test_a_heartbeat_extends_a_claim(valkey: ValkeyServer, redis: RedisPorts) -> None:
     redis.admit(a_job())
-    short = redis_ports(server.url, lease_seconds=5)
+    short = redis_ports(valkey.url, lease_seconds=5)
     claim = short.claim()
     redis.claims.heartbeat(claim)
     expires = redis.client.zscore("lucity:claims", "shop")
@@ -185,9 +171,9 @@ def test_a_heartbeat_extends_a_claim(server: ValkeyServer, redis: RedisPorts) ->
     short.client.close()
 
 
-def test_heartbeats_stop_at_the_hard_limit(server: ValkeyServer, redis: RedisPorts) -> None:
+def test_heartbeats_stop_at_the_hard_limit(valkey: ValkeyServer, redis: RedisPorts) -> None:
     redis.admit(a_job())
-    limited = redis_ports(server.url, hard_limit_seconds=0.2, lease_seconds=0.1)
+    limited = redis_ports(valkey.url, hard_limit_seconds=0.2, lease_seconds=0.1)
     claim = limited.claim()
 
     def refused() -> bool:
@@ -282,9 +268,9 @@ def test_a_lane_whose_jobs_are_all_held_is_not_rung(redis: RedisPorts) -> None:
 
 
 def test_unconfirmed_jobs_are_rung_when_found_and_again_when_their_push_is_over(
-    server: ValkeyServer, redis: RedisPorts
+    valkey: ValkeyServer, redis: RedisPorts
 ) -> None:
-    patient = redis_ports(server.url, lease_seconds=0.05, push_timeout_seconds=1000)
+    patient = redis_ports(valkey.url, lease_seconds=0.05, push_timeout_seconds=1000)
     (job,) = patient.admit(a_job())
     claim = patient.claim()
     patient.claims.seal(claim, [job.id])

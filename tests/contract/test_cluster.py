@@ -1,6 +1,5 @@
 """Namespaces as ports.Cluster has them: the twin, and a real Kubernetes API server with its namespace controller."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +16,7 @@ from adapters.records import Application
 from adapters.settings import Settings
 from gitops.problems import AlreadyExists, Conflict, ConflictCode, Refused
 from tests.fakes import FakeCluster, FakeNamespace
-from tests.support.kubernetes import ControlPlane, control_plane
+from tests.support.kubernetes import ControlPlane
 from tests.support.waiting import wait_until
 
 FIRST, SECOND = "a" * 40, "b" * 40
@@ -99,12 +98,6 @@ class RealWorld:
         path = self.folder / "nowhere"
         path.write_text(yaml.safe_dump(config))
         return KubernetesCluster(KubernetesApi.by(str(path)), ())
-
-
-@pytest.fixture(scope="module")
-def plane() -> Iterator[ControlPlane]:
-    with control_plane() as running:
-        yield running
 
 
 @pytest.fixture(params=["twin", "real"])
@@ -201,6 +194,7 @@ class TestCluster:
             with pytest.raises(Unreachable) as outage:
                 ask(project)
             assert outage.value.component == "cluster"
+            assert "MaxRetryError" not in str(outage.value)
 
 
 def spec(plane: ControlPlane, kind: str, namespace: str) -> dict[str, object] | None:
@@ -266,6 +260,15 @@ def test_what_settings_no_longer_ask_for_is_removed_and_what_somebody_removed_is
     without = Settings(namespace_quota={}, container_requests={}, namespace_network="open")
     KubernetesCluster(plane.api(), guards(without)).ensure_namespace(dev)
     assert [spec(plane, kind, dev.namespace) for kind in ("resourcequota", "limitrange", "networkpolicy")] == [None] * 3
+
+
+def test_a_namespace_that_somebody_deleted_is_made_again_once_that_was_seen(plane: ControlPlane, project: str) -> None:
+    cluster = KubernetesCluster(plane.api(), ())
+    cluster.ensure_namespace(environment(project))
+    plane.kubectl("delete", "namespace", environment(project).namespace)
+    assert cluster.namespaces(project) == []
+    cluster.ensure_namespace(environment(project))
+    assert cluster.namespaces(project) == [environment(project)]
 
 
 def test_a_pod_that_says_nothing_of_resources_fits_the_default_quota(plane: ControlPlane, project: str) -> None:

@@ -18,7 +18,7 @@ from jobs.reverts import revert_of
 from tests.fakes import FakeCluster, FakeNamespace
 from tests.support.git import git
 from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 
 @dataclass
@@ -41,12 +41,6 @@ class Place(Lab):
         job = self.ended(job_id)
         assert job.state is JobState.SUCCEEDED, job
         return job
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture

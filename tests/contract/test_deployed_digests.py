@@ -1,6 +1,5 @@
 """A deploy that names a tag lands with the digest that the registry has for it: real Git, a real Valkey, real Helm."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,23 +16,10 @@ from tests.support.fake_registry import Auth, fake_registry
 from tests.support.git import git, install_hook
 from tests.support.lab import Lab, make_lab
 from tests.support.registry import PASSWORD, USERNAME
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 API = "registry.test:5000/shop/api"
 ROBOT = Actor("tok_ci", "CI", "ci@example.org", ActorKind.AUTOMATION)
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
-
-
-@pytest.fixture
-def lab(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
-    with closing(make_lab(tmp_path, valkey.url)) as made:
-        made.flush()
-        yield made
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from gitops.operations import (
 )
 from tests.support.git import Clone, git
 from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 ENVIRONMENTS = ("development", "production", "staging")
 PLAIN_HELM = """
@@ -42,12 +42,6 @@ values = helm_python.values_from_yaml(pathlib.Path(folder, "environments", envir
 with helm_python.Chart.load(f"{folder}/base") as chart:
     print(json.dumps(chart.render(values, name=release, namespace=release)))
 """
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture

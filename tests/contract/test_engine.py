@@ -1,6 +1,5 @@
 """The way of a change, step by step: real Git, a real Valkey, real Helm."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,20 +16,6 @@ from gitops.problems import AlreadyExists, Conflict, ConflictCode, JobFailure, N
 from jobs import heads
 from tests.support.git import git, install_hook
 from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
-
-
-@pytest.fixture
-def lab(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
-    with closing(make_lab(tmp_path, valkey.url)) as made:
-        made.flush()
-        yield made
 
 
 @pytest.fixture

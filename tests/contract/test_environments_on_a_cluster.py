@@ -21,7 +21,7 @@ from gitops.operations.projects import CreateProject, DeleteProject
 from gitops.problems import AlreadyExists
 from tests.support.kubernetes import ControlPlane, control_plane
 from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
 
 RULES = [
@@ -35,12 +35,6 @@ RULES = [
     {"apiGroups": ["*"], "resources": ["*"], "verbs": ["list"]},
 ]
 """What docs/operations.md says that the credentials need."""
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The event log, its cursors and its tail, and the logs of jobs, on a real Valkey."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,21 +8,7 @@ from adapters.event_entries import sequence
 from adapters.records import Event, EventKind
 from gitops.problems import InvalidInput, Refused
 from tests.support.redis_ports import RedisPorts, a_job, redis_ports
-from tests.support.valkey import ValkeyServer, valkey_server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ValkeyServer]:
-    with valkey_server() as running:
-        yield running
-
-
-@pytest.fixture
-def redis(server: ValkeyServer) -> Iterator[RedisPorts]:
-    ports = redis_ports(server.url)
-    ports.client.flushall()
-    yield ports
-    ports.client.close()
+from tests.support.valkey import ValkeyServer
 
 
 def test_an_empty_log_has_a_position_and_nothing_after_it(redis: RedisPorts) -> None:
@@ -64,12 +49,12 @@ def test_a_malformed_cursor_is_refused(redis: RedisPorts, cursor: str) -> None:
 
 
 def test_a_cursor_that_was_trimmed_is_a_gap_and_the_last_one_before_is_not(
-    server: ValkeyServer, redis: RedisPorts
+    valkey: ValkeyServer, redis: RedisPorts
 ) -> None:
     start = redis.events.position()
     epoch = start.partition(".")[0]
     redis.admit(*(a_job() for _ in range(10)))
-    small = redis_ports(server.url, events_kept=4)
+    small = redis_ports(valkey.url, events_kept=4)
     small.claims.sweep(1)
     assert redis.events.after(f"{epoch}.5").gap
     assert redis.events.after(start).position == redis.events.position()
@@ -77,12 +62,12 @@ def test_a_cursor_that_was_trimmed_is_a_gap_and_the_last_one_before_is_not(
     small.client.close()
 
 
-def test_old_events_are_trimmed_by_their_own_time(server: ValkeyServer, redis: RedisPorts) -> None:
+def test_old_events_are_trimmed_by_their_own_time(valkey: ValkeyServer, redis: RedisPorts) -> None:
     start = redis.events.position()
     redis.admit(*(a_job() for _ in range(5)))
     redis.claims.sweep(1)
     assert not redis.events.after(start).gap
-    forgetful = redis_ports(server.url, event_hours=0)
+    forgetful = redis_ports(valkey.url, event_hours=0)
     end = redis.events.position()
     while not redis.events.after(start).gap:
         forgetful.claims.sweep(1)

@@ -12,13 +12,7 @@ from gitops.operations.deployments import Deploy, ServiceImage
 from gitops.operations.projects import CreateProject
 from gitops.operations.services import AddService
 from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
+from tests.support.valkey import ValkeyServer
 
 
 @pytest.fixture

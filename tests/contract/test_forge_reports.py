@@ -12,15 +12,9 @@ from jobs.outbound import queue_news
 from tests.fakes import FakeSources
 from tests.support.fake_forge import FakeComment, FakeRepository, fake_forge
 from tests.support.forged import PATH, ForgedShop, forged_shop
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 BUILD, DEVELOPMENT = "lucity/build/api", "lucity/development/api"
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture(params=["github", "gitlab", "gitea"])

@@ -1,11 +1,8 @@
 """Holds through the whole of Lucity: asked for by GraphQL, kept in Git, judged at admission and at the commit."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +16,7 @@ from gitops.problems import GateClosed, NotFound, Refused
 from gitops.rollouts import RolloutPhase
 from tests.support.git import git
 from tests.support.graphql_lab import Api, with_api
-from tests.support.lab import ANN, Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.lab import ANN, Lab
 
 ROBOT = replace(ANN, id="tok_robot", name="ci", email="ci@example.org", kind=ActorKind.AUTOMATION)
 ANSWER = """{ __typename ... on Job { id kind state summary } ... on Problem { message }
@@ -28,19 +24,6 @@ ANSWER = """{ __typename ... on Job { id kind state summary } ... on Problem { m
     ... on GateClosed { gates { name open message nextOpenAt } nextOpenAt } }"""
 HOLDS = """{ environment(project: "shop", name: "staging") {
     holds { serviceName reason actor { name email } since expiresAt } } }"""
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
-
-
-@pytest.fixture
-def lab(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
-    with closing(make_lab(tmp_path, valkey.url)) as made:
-        made.flush()
-        yield made
 
 
 @pytest.fixture

@@ -1,19 +1,14 @@
 """Mutations over real Git and a real Valkey."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from adapters.records import JobState
 from gitops.changes import ActorKind
+from tests.fakes import FakeBuilder, FakeRegistry, FakeSources
 from tests.support.graphql_lab import Api, with_api
-from tests.support.lab import ANN, Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.lab import ANN, Lab
 
 ROBOT = replace(ANN, id="tok_robot", kind=ActorKind.AUTOMATION)
 ANSWER = """{ __typename ... on Job { id kind state summary queuePosition environmentName serviceNames }
@@ -48,19 +43,6 @@ EVERY_CHANGE = {
 
 ENDINGS = {"SYNC", "ENVIRONMENT_CREATE", "ENVIRONMENT_DELETE", "PROJECT_DELETE"}
 """The project's end overtakes these."""
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
-
-
-@pytest.fixture
-def lab(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
-    with closing(make_lab(tmp_path, valkey.url)) as made:
-        made.flush()
-        yield made
 
 
 async def ask(api: Api, mutation: str, **others: Any) -> dict[str, Any]:
@@ -198,5 +180,25 @@ def test_tokens_are_made_listed_and_revoked_by_persons_only(lab: Lab) -> None:
         assert first == again
         assert first["revokedAt"] is not None
         assert (await api.change(revoke, id="VG9rZW46dG9rXzE"))["what"] == "token"
+
+    with_api(lab, story)
+
+
+def test_builds_and_commits_do_not_stand_before_each_other(lab: Lab) -> None:
+    registry = FakeRegistry()
+    lab.ports = replace(lab.ports, sources=FakeSources(), builder=FakeBuilder(), registry=registry)
+
+    async def story(api: Api) -> None:
+        await made(api)
+        for name in ("web", "shop"):
+            image = f"{registry.address}/shop/{name}"
+            source = '{repositoryUrl: "https://git.example.org/shop.git"}'
+            add = f'addService(input: {{project: "shop", name: "{name}", image: "{image}", source: {source}}})'
+            await ask(api, add)
+            await asyncio.to_thread(worked, api.lab)
+        builds = [await ask(api, f'build(input: {{project: "shop", service: "{name}"}})') for name in ("web", "web")]
+        builds.append(await ask(api, 'build(input: {project: "shop", service: "shop"})'))
+        commit = await ask(api, 'restart(input: {project: "shop", environment: "development", services: ["api"]})')
+        assert [each["queuePosition"] for each in (*builds, commit)] == [0, 1, 0, 0]
 
     with_api(lab, story)

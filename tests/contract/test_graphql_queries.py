@@ -1,8 +1,6 @@
 """Queries over real Git and a real Valkey."""
 
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +10,8 @@ from gitops.operations.deployments import Deploy, ServiceImage
 from gitops.operations.projects import CreateProject
 from gitops.operations.services import AddService
 from tests.support.graphql_lab import Api, with_api
-from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.lab import Lab
+from tests.support.valkey import ValkeyServer
 
 EVERYTHING = """query Everything { project(name: "shop") {
   id name createdAt cloneUrl stale head { sha subject } problems { message path line }
@@ -39,19 +37,6 @@ EVERYTHING = """query Everything { project(name: "shop") {
       deployedAt rollout { phase } job { id } environment { name } project { name } }
       error { message } steps { name state } log { nodes { text } } retryOf { id } } }
 } }"""
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
-
-
-@pytest.fixture
-def lab(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
-    with closing(make_lab(tmp_path, valkey.url)) as made:
-        made.flush()
-        yield made
 
 
 @pytest.fixture

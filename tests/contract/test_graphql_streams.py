@@ -1,9 +1,6 @@
 """Subscriptions over real Git and a real Valkey."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +10,7 @@ from gitops.operations.deployments import Deploy, ServiceImage
 from gitops.operations.projects import CreateProject
 from gitops.operations.services import AddService
 from tests.support.graphql_lab import Api, with_api
-from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.lab import Lab
 
 JOB = "subscription J($id: ID!, $after: String) { job(id: $id, after: $after) { cursor gap job { state } } }"
 LOG = "subscription L($id: ID!, $after: String) { jobLog(id: $id, after: $after) { cursor gap line { text } } }"
@@ -26,19 +22,6 @@ ROLLOUT = """subscription R($commit: String!, $after: String) {
 STATUS = """subscription S($after: String) {
     environmentStatus(project: "shop", environment: "development", after: $after) {
     cursor gap environment { name } status { sync revision stale } } }"""
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
-
-
-@pytest.fixture
-def lab(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
-    with closing(make_lab(tmp_path, valkey.url)) as made:
-        made.flush()
-        yield made
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The chart and the repositories that Lucity makes, as a user's own Helm and a real API server take them."""
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from adapters.settings import Settings
 from gitops.changes import Change
 from gitops.operations import AddService, CreateProject, Deploy, ServiceImage
 from gitops.tree import Files
-from tests.support.kubernetes import ControlPlane, control_plane, real_tool
+from tests.support.kubernetes import ControlPlane, real_tool
 from tests.support.rendering import FULL, repository
 from tests.support.shop import CONTEXT
 
@@ -31,12 +31,6 @@ CHANGES: tuple[Change, ...] = (
     AddService("shop", "web", "registry.example.com/web"),
     Deploy("shop", "dev", (ServiceImage("api", "1234567"), ServiceImage("web", "12e4567"))),
 )
-
-
-@pytest.fixture(scope="module")
-def plane() -> Iterator[ControlPlane]:
-    with control_plane() as running:
-        yield running
 
 
 def generated() -> Files:

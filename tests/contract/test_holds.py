@@ -1,9 +1,5 @@
 """Which jobs a WAITING one holds back and which pass, on a real Valkey."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from adapters.records import (
     RECORD_VERSION,
     JobRecord,
@@ -16,24 +12,9 @@ from gitops.problems import (
     Conflict,
     ConflictCode,
 )
-from tests.support.redis_ports import RedisPorts, a_job, redis_ports
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.redis_ports import RedisPorts, a_job
 
 CREATE, DELETE, DEPLOY = JobKind.ENVIRONMENT_CREATE, JobKind.ENVIRONMENT_DELETE, JobKind.DEPLOY
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ValkeyServer]:
-    with valkey_server() as running:
-        yield running
-
-
-@pytest.fixture
-def redis(server: ValkeyServer) -> Iterator[RedisPorts]:
-    ports = redis_ports(server.url)
-    ports.client.flushall()
-    yield ports
-    ports.client.close()
 
 
 def ids(*jobs: JobRecord) -> list[str]:

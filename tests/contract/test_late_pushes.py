@@ -21,15 +21,9 @@ from jobs import heads
 from jobs.looking import look
 from tests.support.git import git, install_hook
 from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 DEPLOY = Deploy("shop", "development", (ServiceImage("api", "v1"),))
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Admission, reading, listing and cancelling of jobs, on a real Valkey."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -16,22 +16,7 @@ from gitops.problems import (
     JobFailure,
     NotFound,
 )
-from tests.support.redis_ports import RedisPorts, a_job, redis_ports, refusal
-from tests.support.valkey import ValkeyServer, valkey_server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ValkeyServer]:
-    with valkey_server() as running:
-        yield running
-
-
-@pytest.fixture
-def redis(server: ValkeyServer) -> Iterator[RedisPorts]:
-    ports = redis_ports(server.url)
-    ports.client.flushall()
-    yield ports
-    ports.client.close()
+from tests.support.redis_ports import RedisPorts, a_job, refusal
 
 
 def test_an_admitted_job_reads_back_as_it_was_with_a_number(redis: RedisPorts) -> None:

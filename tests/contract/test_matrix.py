@@ -1,11 +1,6 @@
 """What runs where: every service in every environment with its rollout and health, over real Git and a real Valkey."""
 
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from adapters.records import JobState, RolloutRecord
 from gitops.operations.deployments import Deploy, ServiceImage, SourceRevision
@@ -22,8 +17,7 @@ from gitops.rollouts import (
 )
 from gitops.times import rfc3339
 from tests.support.graphql_lab import Api, with_api
-from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.lab import Lab
 
 MATRIX = """query M($project: String!) { project(name: $project) { matrix { service { name } cells {
   environment { name } image { tag } health deployment { current actor { name } deployedAt previousImage { tag }
@@ -34,19 +28,6 @@ DEPLOYMENTS = """query D { environment(project: "shop", name: "development") { d
 
 LEADS = """query L($name: String!) { environment(project: "shop", name: $name) { deployments { nodes {
   image { tag } serviceName deployedAt leadTimeSeconds } } } }"""
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
-
-
-@pytest.fixture
-def lab(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
-    with closing(make_lab(tmp_path, valkey.url)) as made:
-        made.flush()
-        yield made
 
 
 def project(lab: Lab, name: str, services: tuple[str, ...], environments: tuple[str, ...]) -> None:

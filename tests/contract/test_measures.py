@@ -1,6 +1,5 @@
 """Figures, uses of tokens and health checks on a real Valkey, and without it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,25 +16,10 @@ from adapters.token_uses import TokenUses
 from api.events import Hub
 from api.metrics import Figures
 from tests.support.graphql_server import MemoryLog
-from tests.support.redis_ports import RedisPorts, redis_ports
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.redis_ports import RedisPorts
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 NOBODY = "redis://127.0.0.1:1/0"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ValkeyServer]:
-    with valkey_server() as running:
-        yield running
-
-
-@pytest.fixture
-def redis(server: ValkeyServer) -> Iterator[RedisPorts]:
-    ports = redis_ports(server.url)
-    ports.client.flushall()
-    yield ports
-    ports.client.close()
 
 
 def test_what_workers_observe_is_a_histogram_on_the_metrics_page(redis: RedisPorts) -> None:

@@ -1,9 +1,5 @@
 """Reservations of namespaces, on a real Valkey."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from adapters.records import (
     JobState,
     Outcome,
@@ -12,22 +8,7 @@ from gitops.changes import JobKind
 from gitops.problems import (
     AlreadyExists,
 )
-from tests.support.redis_ports import RedisPorts, a_job, redis_ports, refusal
-from tests.support.valkey import ValkeyServer, valkey_server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ValkeyServer]:
-    with valkey_server() as running:
-        yield running
-
-
-@pytest.fixture
-def redis(server: ValkeyServer) -> Iterator[RedisPorts]:
-    ports = redis_ports(server.url)
-    ports.client.flushall()
-    yield ports
-    ports.client.close()
+from tests.support.redis_ports import RedisPorts, a_job, refusal
 
 
 def test_a_namespace_is_kept_for_the_pair_that_asked_first(redis: RedisPorts) -> None:

@@ -20,7 +20,7 @@ from jobs.observer import Leader
 from jobs.telling import Teller
 from tests.support.lab import Lab, make_lab
 from tests.support.redis_ports import RedisPorts, redis_ports
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 PLACE = ("shop", "development")
 
@@ -29,12 +29,6 @@ def seen(revision: str) -> Observation:
     """What a delivery says of development."""
     now = datetime.now(UTC)
     return Observation(*PLACE, None, SyncStatus.SYNCED, HealthStatus.HEALTHY, revision, None, now)
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture
@@ -73,13 +67,17 @@ class Hanging(LocalGitHost):
 
 
 class Speaking(LocalDelivery):
-    """A delivery that says what it is told to say."""
+    """A delivery that says what it is told to say, and no more."""
 
     words: SimpleQueue[Observation] = SimpleQueue()
 
     def watch(self) -> Iterator[Observation | None]:
         while True:
             yield self.words.get()
+
+    def statuses(self, project: str | None = None) -> Sequence[Observation]:
+        del project
+        return ()
 
 
 def told(lab: Lab) -> list[str | None]:

@@ -14,7 +14,7 @@ from gitops.plans import token_of
 from gitops.problems import PlanStale, Refused
 from tests.support.graphql_lab import Api, with_api
 from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 PLAN = """... on PromotionPlan { token base { sha } subject valuesDiff manifestDiff noChange warnings
     gates { name open }
@@ -28,12 +28,6 @@ ROLLBACK = """query R($to: String!) { rollbackPlan(input: {project: "shop", envi
 PROMOTE = """mutation M($token: String) { promote(input: {project: "shop", from: "development", to: "staging",
     planToken: $token}) { __typename ... on Job { id } ... on PlanStale { message plan { token subject } } } }"""
 FAILED = "query F($id: ID!) { job(id: $id) { error { __typename ... on PlanStale { plan { token subject } } } } }"
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture

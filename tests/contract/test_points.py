@@ -16,7 +16,7 @@ from gitops.operations.services import AddService
 from tests.support.git import git
 from tests.support.graphql_lab import Api, with_api
 from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 COMPARE = """query C($base: PointInput!, $head: PointInput!, $project: String = "shop") {
   compare(project: $project, base: $base, head: $head) { base { sha } head { sha } commits { subject } diff
@@ -27,12 +27,6 @@ AT = """query A($point: PointInput!, $name: String = "development") { environmen
 BLAME = """query B($key: String!) { environment(project: "shop", name: "development") {
   blame(key: $key) { line text commit { subject author { name } } } } }"""
 TAG = "lucity-app.services.api.image.tag"
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from gitops.operations import CreateProject, DeleteProject
 from jobs import project_secrets
 from tests.support.graphql_lab import Api, with_api
 from tests.support.lab import ANN, Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 ROBOT = replace(ANN, id="tok_robot", kind=ActorKind.AUTOMATION)
 VALUE = "correct-horse-battery-staple"
@@ -28,12 +28,6 @@ SET = f"""mutation S($project: String!, $name: String!, $value: String!) {{
   setProjectSecret(input: {{project: $project, name: $name, value: $value}}) {ANSWER} }}"""
 DELETE = f"""mutation D($name: String!) {{ deleteProjectSecret(input: {{project: "shop", name: $name}}) {ANSWER} }}"""
 LISTED = '{ project(name: "shop") { secrets { name updatedAt } } }'
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -19,17 +19,11 @@ from jobs import heads
 from jobs.engine import carry_out
 from tests.support.graphql_lab import Api, with_api
 from tests.support.lab import ANN, Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 ROBOT = replace(ANN, id="tok_robot", kind=ActorKind.AUTOMATION)
 SERVICES = ("api", "cart", "mail", "web")
 PLACES = ("development", "staging", "production")
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from jobs.pushes import Accepted, accept
 from jobs.source_polls import poll
 from tests.fakes import FakeBuilder, FakeRegistry, FakeSources
 from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 URL = "https://git.example.org/shop.git"
 REGISTRY = "registry.example.org"
@@ -100,12 +100,6 @@ def a_request(sha: str, minute: int, *, is_open: bool, fork: bool = False, numbe
         url=f"https://git.example.org/shop/pulls/{number}",
         author=AUTHOR,
     )
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture

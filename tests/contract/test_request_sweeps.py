@@ -13,13 +13,7 @@ from jobs.request_sweeps import MOST_DELETIONS
 from jobs.source_polls import poll
 from tests.support.fake_forge import FakeRepository, fake_forge
 from tests.support.forged import PATH, ForgedShop, forged_shop
-from tests.support.valkey import ValkeyServer, valkey_server
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
+from tests.support.valkey import ValkeyServer
 
 
 @pytest.fixture(params=["github", "gitlab", "gitea"])

@@ -23,7 +23,7 @@ from tests.support.argocd_trees import Body, altered, recorded_tree, recorded_tr
 from tests.support.fake_argocd import fake_argocd
 from tests.support.graphql_lab import Api, Stream, with_api
 from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
 
 NAME = "shop-development"
@@ -32,12 +32,6 @@ QUERY = f"""query Q($environment: String = "development") {{
     environment(project: "shop", name: $environment) {{ resourceTree {{ {NODE} }} }} }}"""
 TREE = f"""subscription T($environment: String = "development") {{
     resourceTree(project: "shop", environment: $environment) {{ at nodes {{ {NODE} }} }} }}"""
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from jobs.reverts import revert_of
 from tests.support.git import git
 from tests.support.graphql_lab import Api, with_api
 from tests.support.lab import ANN, Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 ROBOT = replace(ANN, id="tok_robot", kind=ActorKind.AUTOMATION)
 VALUES = "environments/production/values.yaml"
@@ -45,12 +45,6 @@ REVERT = """mutation R($commit: String!, $reason: String, $override: Boolean) {
     ... on Job { id kind summary environmentName serviceNames } ... on InvalidInput { errors { path } }
     ... on NotFound { what name } ... on GateClosed { gates { name } }
     ... on Conflict { code paths commits head } } }"""
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture
@@ -175,7 +169,7 @@ def test_what_a_job_ahead_changes_stops_it_at_the_commit_point(shop: Lab) -> Non
     assert shop.job(ahead.id).state is JobState.SUCCEEDED
     problem = shop.job(job.id).problem
     assert isinstance(problem, Conflict)
-    assert problem.code is ConflictCode.CHANGED_SINCE
+    assert (problem.code, problem.commits) == (ConflictCode.CHANGED_SINCE, (head(shop),))
     assert running(shop) == {"api": "three", "web": "two"}
 
 

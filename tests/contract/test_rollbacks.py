@@ -1,10 +1,7 @@
 """Rollbacks through the whole of Lucity: by deployment, by commit, by short SHA, and across what changed since."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,8 +27,7 @@ from gitops.problems import GateClosed, NotFound, Refused, RenderFailed
 from gitops.repository import images
 from jobs import heads
 from tests.support.graphql_lab import Api, with_api
-from tests.support.lab import ANN, Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.lab import ANN, Lab
 
 ROBOT = replace(ANN, id="tok_robot", kind=ActorKind.AUTOMATION)
 DEPLOYMENTS = """{ environment(project: "shop", name: "production") { deployments { nodes {
@@ -40,19 +36,6 @@ ROLLBACK = """mutation R($to: String!, $services: [String!], $scope: RollbackSco
     $environment: String = "production") { rollback(input: {project: "shop", environment: $environment, to: $to,
     services: $services, scope: $scope, override: $override, reason: $reason}) { __typename ... on Job { id }
     ... on InvalidInput { errors { path } } ... on NotFound { what name } ... on GateClosed { gates { name } } } }"""
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
-
-
-@pytest.fixture
-def lab(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
-    with closing(make_lab(tmp_path, valkey.url)) as made:
-        made.flush()
-        yield made
 
 
 @pytest.fixture

@@ -9,29 +9,15 @@ from adapters.records import Claim, ClaimMode, JobRecord, JobState, Outcome, Sea
 from gitops.changes import JobKind
 from gitops.problems import Refused
 from tests.support.redis_ports import RedisPorts, a_job, redis_ports
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 
 CREATE, DELETE, DEPLOY = JobKind.ENVIRONMENT_CREATE, JobKind.ENVIRONMENT_DELETE, JobKind.DEPLOY
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ValkeyServer]:
-    with valkey_server() as running:
-        yield running
-
-
 @pytest.fixture
-def redis(server: ValkeyServer) -> Iterator[RedisPorts]:
-    ports = redis_ports(server.url)
-    ports.client.flushall()
-    yield ports
-    ports.client.close()
-
-
-@pytest.fixture
-def hasty(server: ValkeyServer) -> Iterator[RedisPorts]:
+def hasty(valkey: ValkeyServer) -> Iterator[RedisPorts]:
     """The same Redis for a process whose claims expire at once."""
-    ports = redis_ports(server.url, lease_seconds=0.05, push_timeout_seconds=0.05)
+    ports = redis_ports(valkey.url, lease_seconds=0.05, push_timeout_seconds=0.05)
     yield ports
     ports.client.close()
 

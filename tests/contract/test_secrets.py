@@ -2,7 +2,6 @@
 
 import base64
 import stat
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,8 @@ from adapters.kubernetes_secrets import KubernetesSecrets, object_name
 from adapters.ports import Secrets, Unreachable
 from adapters.secrets import FileSecrets
 from tests.fakes import FakeSecrets
-from tests.support.kubernetes import ControlPlane, control_plane
+from tests.support.kubernetes import ControlPlane
 from tests.support.relay import relay
-
-
-@pytest.fixture(scope="module")
-def plane() -> Iterator[ControlPlane]:
-    with control_plane() as running:
-        yield running
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.support.kubernetes_state import FakeKubernetes
 from tests.support.lab import ANN, Lab, make_lab
 from tests.support.log_reader import numbered
 from tests.support.streams import Subscribe, over_sse, over_websocket
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
 
 PLACE = 'project: "shop", environment: "development", service: "api"'
@@ -47,12 +47,6 @@ class Server:
     url: str
     token: str
     token_id: str
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture

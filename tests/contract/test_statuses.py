@@ -1,6 +1,5 @@
 """Observations and verdicts on a real Valkey."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -19,8 +18,7 @@ from gitops.rollouts import (
     RolloutPhase,
     SyncStatus,
 )
-from tests.support.redis_ports import RedisPorts, redis_ports, until
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.redis_ports import RedisPorts, until
 
 AT = datetime(2026, 11, 23, 4, 5, 6, 789_000, tzinfo=UTC)
 SEEN = Observation(
@@ -41,20 +39,6 @@ SEEN = Observation(
 VERDICT = RolloutRecord(
     "shop", "staging", "beef", Rollout(RolloutPhase.SYNCED, final=True, resources=SEEN.resources, finished_at=AT)
 )
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ValkeyServer]:
-    with valkey_server() as running:
-        yield running
-
-
-@pytest.fixture
-def redis(server: ValkeyServer) -> Iterator[RedisPorts]:
-    ports = redis_ports(server.url)
-    ports.client.flushall()
-    yield ports
-    ports.client.close()
 
 
 def test_what_was_observed_reads_back_and_was_told(redis: RedisPorts) -> None:

@@ -28,16 +28,10 @@ from gitops.problems import Refused
 from jobs.outbound import queue_news, send, tell_until
 from tests.support.graphql_lab import Api, with_api
 from tests.support.lab import ANN, Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 from tests.support.webhook_receiver import Call, Receiver, receiver
 
 ROBOT = replace(ANN, id="tok_robot", name="ci", email="ci@example.org", kind=ActorKind.AUTOMATION)
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from jobs import project_secrets
 from jobs.pushes import Accepted
 from tests.fakes import FakeBuilder, FakeRegistry, FakeSources
 from tests.support.lab import Lab, make_lab
-from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
 
 SAMPLES = Path(__file__).parents[1] / "unit" / "forges"
@@ -116,12 +116,6 @@ def served(app: Starlette) -> Iterator[int]:
         server.should_exit = True
         thread.join(20)
         assert not thread.is_alive()
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,51 @@
+"""What many tests here stand on: a real Valkey for a module's tests, a Lucity in this process, Redis' ports alone, a
+Kubernetes control plane, and the chart that installs Lucity. A test that needs another one makes its own of that name.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.installing import Installation
+from tests.support.kubernetes import ControlPlane, control_plane
+from tests.support.lab import Lab, make_lab
+from tests.support.redis_ports import RedisPorts, redis_ports
+from tests.support.valkey import ValkeyServer, valkey_server
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    with valkey_server() as server:
+        yield server
+
+
+@pytest.fixture
+def lab(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
+    """Nothing in it yet."""
+    with closing(make_lab(tmp_path, valkey.url)) as made:
+        made.flush()
+        yield made
+
+
+@pytest.fixture
+def redis(valkey: ValkeyServer) -> Iterator[RedisPorts]:
+    """Nothing in it yet."""
+    ports = redis_ports(valkey.url)
+    ports.client.flushall()
+    yield ports
+    ports.client.close()
+
+
+@pytest.fixture(scope="module")
+def plane() -> Iterator[ControlPlane]:
+    with control_plane() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    installation = Installation(tmp_path_factory.mktemp("helm"))
+    yield installation
+    installation.close()
