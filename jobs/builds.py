@@ -4,7 +4,7 @@ An image is found again by the tag of its fingerprint, so a build that runs agai
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from adapters.codec import load_change
@@ -196,17 +196,19 @@ class _Building:
         wanted = [name for name in self.change.deploy_to if self.change.branch is None or not self._runs(name, image)]
         if self.change.deploy_to and not wanted:
             return self._nothing(f"{', '.join(self.change.deploy_to)}: {image.digest} runs there already")
-        admitted, refusals = [], []
+        admitted, refusals = list[str](), dict[str, Problem]()
         for name in wanted:
             try:
                 admitted.append(f"{name} by {self._admit(name, image).id}")
             except Refused as refusal:
-                refusals.append(refusal.problem)
+                refusals[name] = refusal.problem
         summary = f"build {self.change.service} {image.tag}"
+        told = "; ".join([*admitted, *(f"{name}: {problem.message}" for name, problem in refusals.items())])
         if refusals:
-            return replace(_failed(self.job, self.progress, refusals[0]), summary=summary)
+            steps = self.progress.ended(JobState.FAILED, told)
+            return Outcome(self.job.id, JobState.FAILED, summary, problem=next(iter(refusals.values())), steps=steps)
         if admitted:
-            self.progress.end(DEPLOY, "; ".join(admitted))
+            self.progress.end(DEPLOY, told)
         return Outcome(self.job.id, JobState.SUCCEEDED, summary, steps=self.progress.steps)
 
     def _runs(self, environment: str, image: ServiceImage) -> bool:

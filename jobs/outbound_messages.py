@@ -2,13 +2,22 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from adapters.records import Event, EventKind, JobRecord, JobState, RolloutRecord
 from adapters.wiring import Ports
 from gitops.commits import CommitRecord, Image
+from gitops.rollouts import RolloutPhase
 from gitops.times import rfc3339
 
 Data = Mapping[str, object]
+TYPES: Final = (
+    "job.queued",
+    *(f"job.{state.lower()}" for state in JobState if state.ended),
+    "deployment.created",
+    *(f"rollout.{phase.lower()}" for phase in RolloutPhase),
+)
+"""All that there is to tell."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Self
 
 import strawberry
 
+from adapters.job_fields import lane
 from adapters.records import JobFilter as Where
 from adapters.records import JobPage, JobRecord, JobState, Step
 from api.graphql import commits, deployments, environments, problems, projects
@@ -97,7 +98,7 @@ class Job(Node):
         if self.state is not JobState.QUEUED:
             return None
         unfinished = await info.context.load.unfinished.load(self.project_name)
-        ids = [job.id for job in unfinished or ()]
+        ids = [job.id for job in unfinished or () if lane(job) == lane(self.record)]
         return ids.index(self.record.id) if self.record.id in ids else None
 
     @field("What it became.")

@@ -1,8 +1,5 @@
 """Webhook endpoints, created and deleted with what belongs to them."""
 
-import re
-from typing import Final
-
 from adapters.endpoint_list import Endpoint
 from adapters.endpoints import MOST_ENDPOINTS
 from adapters.outbound import Delivery
@@ -11,15 +8,15 @@ from adapters.wiring import Ports
 from gitops.changes import Actor
 from gitops.operations.checks import Checks
 from gitops.problems import NotFound, Refused, invalid
-
-_EVENT: Final = re.compile(r"(job|deployment|rollout)(\.[a-z_]{1,30})?")
+from jobs.outbound_messages import TYPES
 
 
 def create(ports: Ports, actor: Actor, url: str, events: tuple[str, ...], project: str | None) -> tuple[Endpoint, str]:
     """A new endpoint and its secret. Raises Refused(InvalidInput) and Unreachable."""
     judge_url(url, local=ports.settings.allow_local_sources)
-    if wrong := [event for event in events if not _EVENT.fullmatch(event)]:
-        raise invalid("events", f"{wrong[0][:40]!r} is no event: those begin with job, deployment or rollout.")
+    known = {*TYPES, *(type_.partition(".")[0] for type_ in TYPES)}
+    if wrong := [event for event in events if event not in known]:
+        raise invalid("events", f"{wrong[0][:40]!r} is no event: there are {', '.join(sorted(known))}.")
     if project is not None:
         checks = Checks()
         checks.project(project)

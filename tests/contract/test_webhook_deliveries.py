@@ -306,6 +306,7 @@ def test_people_manage_endpoints_by_api_and_see_what_was_sent(lab: Lab, taker: R
     [
         ({"url": "javascript:alert(1)"}, "url"),
         ({"url": "https://example.org", "events": ["everything"]}, "events"),
+        ({"url": "https://example.org", "events": ["rollout.deploied"]}, "events"),
         ({"url": "https://example.org", "project": "../x"}, "project"),
     ],
 )
