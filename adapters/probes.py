@@ -13,6 +13,8 @@ from adapters.redis_client import check, reached
 
 FREE_BYTES = 200 * 1024 * 1024
 OBSERVER_SILENCE = timedelta(seconds=15)
+DELIVERY_SILENCE = timedelta(seconds=90)
+"""Longer than from one list of everything to the next."""
 WORKER_LEASE = "lucity:lease:sweep"
 """Held by one of the workers at any time, but for moments between its rounds."""
 _MOMENT_SECONDS = 0.5
@@ -60,9 +62,19 @@ def registry_probe(registry: Registry) -> str:
 
 
 def observer_probe(statuses: Statuses) -> str:
-    """Look whether some observer looks at the delivery."""
-    seen = statuses.alive()
+    """Look whether some observer works."""
+    seen = statuses.signs().observer
     if seen is None:
         return "no observer has looked yet; start `lucity observer`"
     silence = datetime.now(UTC) - seen
     return "" if silence <= OBSERVER_SILENCE else f"the observer was last heard {silence.total_seconds():.0f} s ago"
+
+
+def delivery_probe(statuses: Statuses) -> str:
+    """Look whether the observer hears of the delivery."""
+    heard = statuses.signs().delivery
+    if heard is None:
+        return "nothing was heard of the delivery yet; the observer's log says why"
+    silence = datetime.now(UTC) - heard
+    said = f"the delivery was last heard {silence.total_seconds():.0f} s ago; the observer's log says why"
+    return "" if silence <= DELIVERY_SILENCE else said

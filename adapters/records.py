@@ -163,6 +163,14 @@ class EventKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Signs:
+    """Signs of life, by the clock of Redis; None: none ever, or Redis forgot."""
+
+    observer: datetime | None
+    delivery: datetime | None
+
+
+@dataclass(frozen=True)
 class RolloutRecord:
     """The rollout of one commit in one environment."""
 

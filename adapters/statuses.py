@@ -1,7 +1,6 @@
 """Last observations and verdicts in Redis, each written together with its event."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import cast
 
 from redis import Redis
@@ -9,7 +8,7 @@ from redis import Redis
 from adapters import codec
 from adapters.job_fields import moment
 from adapters.ports import StaleLead
-from adapters.records import EventKind, RolloutRecord
+from adapters.records import EventKind, RolloutRecord, Signs
 from adapters.redis_client import Scripts, reached
 from adapters.settings import Settings
 from gitops.rollouts import Observation
@@ -56,14 +55,15 @@ class RedisStatuses:
         texts = self._texts(fields)
         return {key: codec.loads(RolloutRecord, text) for key, text in zip(keys, texts, strict=True) if text}
 
-    def alive(self) -> datetime | None:
-        """See ports.Statuses.alive."""
+    def signs(self) -> Signs:
+        """See ports.Statuses.signs."""
         with reached():
-            return moment(cast("str | None", self._client.get("lucity:alive")))
+            observer, delivery = cast("list[str | None]", self._client.mget("lucity:alive", "lucity:heard"))
+        return Signs(moment(observer), moment(delivery))
 
-    def beat(self) -> None:
+    def beat(self, delivery_silent_seconds: float | None) -> None:
         """See ports.Statuses.beat."""
-        self._scripts.run("beat")
+        self._scripts.run("beat", [] if delivery_silent_seconds is None else [int(delivery_silent_seconds * 1000)])
 
     def forget(self, project: str, environments: Sequence[str] | None = None) -> None:
         """See ports.Statuses.forget. A reservation that an unfinished job asked for stays."""

@@ -12,12 +12,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from adapters.ports import Unreachable
-from adapters.probes import Probe, disk_probe, git_probe, observer_probe, redis_probe, registry_probe, worker_probe
+from adapters.probes import (
+    Probe,
+    delivery_probe,
+    disk_probe,
+    git_probe,
+    observer_probe,
+    redis_probe,
+    registry_probe,
+    worker_probe,
+)
 from adapters.wiring import Ports
 from api.threads import call
 from gitops.problems import Refused
 
-_DISPENSABLE = frozenset({"registry"})
+_DISPENSABLE = frozenset({"delivery", "registry"})
 """Components that changes can do without: shown, and never a reason not to be ready."""
 
 
@@ -48,6 +57,7 @@ def checks_of(ports: Ports, client: Redis) -> Checks:
         "disk": partial(disk_probe, ports.settings.data),
         "worker": partial(worker_probe, client),
         "observer": partial(observer_probe, ports.statuses),
+        "delivery": partial(delivery_probe, ports.statuses),
     }
     if ports.registry is not None:
         probes["registry"] = partial(registry_probe, ports.registry)

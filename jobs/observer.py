@@ -7,7 +7,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -28,6 +28,7 @@ from jobs.tracking import Tracker
 
 _log = structlog.get_logger()
 _WAIT_SECONDS = 0.1
+_GATHER_SECONDS = 0.02
 _RELIST_SECONDS = 60.0
 _EXPIRY_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
@@ -69,6 +70,8 @@ class Leader:
     """Projects with an environment on its way out, whether or not a job waits for it."""
     due: dict[str, float] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)
+    heard_at: float | None = None
+    """When the delivery last gave a sign of life."""
 
     def __post_init__(self) -> None:
         self.tracker = Tracker(self.ports)
@@ -81,13 +84,14 @@ class Leader:
         try:
             position = self.ports.events.position()
             self._take_up()
-            heard = (self.ports.delivery.watch, self._hear, self.over)
+            heard = (self._watch, self._hear, self.over)
             threading.Thread(target=listen, args=heard, daemon=True, name="delivery watch").start()
             while not self.stopped.is_set() and not self.over.is_set():
                 self.round = time.monotonic()
                 if self._is_due("beat", _RETRY_SECONDS):
-                    self.ports.statuses.beat()
+                    self.ports.statuses.beat(self.heard_at and time.monotonic() - self.heard_at)
                 self.ports.events.wait(position, _WAIT_SECONDS)
+                self.over.wait(_GATHER_SECONDS)  # what comes together is one round
                 page = self.ports.events.after(position)
                 position = page.position
                 if page.gap:
@@ -191,6 +195,7 @@ class Leader:
         """What the delivery knows of one project, or of all; where it knows something."""
         since = self.teller.count
         listed = self.ports.delivery.statuses(project)
+        self.heard_at = time.monotonic()
         for observation in listed:
             self._take_in(observation)
             self._tell(observation, since)
@@ -266,6 +271,11 @@ class Leader:
 
     def _tell(self, observation: Observation, since: int | None = None) -> None:
         self.teller.status(observation, self.tracker.heads.get(observation.project, ""), since)
+
+    def _watch(self) -> Iterator[Observation | Gone | None]:
+        for said in self.ports.delivery.watch():
+            self.heard_at = time.monotonic()
+            yield said
 
     def _hear(self, said: Observation | Gone) -> None:
         """Readers are told without waiting for what else a round does; judging is left to the round."""

@@ -4,7 +4,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from adapters.records import Claim, EventPage, JobFilter, JobPage, JobRecord, LogPage, Outcome, RolloutRecord, Seal
+from adapters.records import (
+    Claim,
+    EventPage,
+    JobFilter,
+    JobPage,
+    JobRecord,
+    LogPage,
+    Outcome,
+    RolloutRecord,
+    Seal,
+    Signs,
+)
 from gitops.rollouts import Observation
 
 
@@ -148,12 +159,12 @@ class Statuses(Protocol):
         """(project, environment, commit) → its last verdict, one round trip."""
         ...
 
-    def alive(self) -> datetime | None:
-        """When the observer last looked at the delivery; None: never, or Redis forgot."""
+    def signs(self) -> Signs:
+        """When the observer last worked, and when it last heard of the delivery."""
         ...
 
-    def beat(self) -> None:
-        """Say that the observer has just looked."""
+    def beat(self, delivery_silent_seconds: float | None) -> None:
+        """Say that the observer works, and for how long it heard nothing of the delivery; None: it never did."""
         ...
 
     def forget(self, project: str, environments: Sequence[str] | None = None) -> None:

@@ -9,7 +9,7 @@ from adapters.wiring import Ports
 from gitops.rollouts import HealthStatus, Observation
 
 SILENCE = timedelta(minutes=3)
-"""An observer that has not looked for longer is not believed."""
+"""What was heard of the delivery longer ago is not believed."""
 _WORST_LAST = (
     HealthStatus.HEALTHY,
     HealthStatus.UNKNOWN,
@@ -38,9 +38,9 @@ def statuses_of(ports: Ports, keys: Sequence[tuple[str, str]]) -> list[StatusVie
 
 
 def silent(ports: Ports) -> bool:
-    """Whether the observer has not looked at the delivery for longer than it should. Raises Unreachable('redis')."""
-    alive = ports.statuses.alive()
-    return alive is None or datetime.now(UTC) - alive > SILENCE
+    """Whether nothing was heard of the delivery for longer than should be. Raises Unreachable('redis')."""
+    heard = ports.statuses.signs().delivery
+    return heard is None or datetime.now(UTC) - heard > SILENCE
 
 
 def service_health(view: StatusView, service: str) -> HealthStatus:

@@ -5,6 +5,7 @@ what the real one did.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,20 @@ def test_an_outage_in_the_middle_of_a_rollout_delays_its_verdict_only(site: Site
     assert site.done(AddService("shop", "web", "registry.local/web")).commit, "a commit needs no Argo CD"
     site.fake.broken = None
     site.becomes(commit, RolloutPhase.DEPLOYED)
+
+
+def test_an_argo_that_is_away_is_not_heard_while_the_observer_works_on(site: Site) -> None:
+    def silence() -> timedelta:
+        signs = site.ports.statuses.signs()
+        assert signs.observer is not None
+        assert signs.delivery is not None
+        return signs.observer - signs.delivery
+
+    site.fake.broken = (502, "text/html", b"<html>Bad Gateway</html>")
+    site.fake.cut()
+    site.wait("beats without a sign of Argo CD", lambda: silence() > timedelta(seconds=2.5))
+    site.fake.broken = None
+    site.wait("signs of Argo CD", lambda: silence() < timedelta(seconds=1.5))
 
 
 def test_an_environment_deleted_and_created_again_at_once_ends_alive(site: Site) -> None:

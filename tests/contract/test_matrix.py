@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from adapters.records import JobState, RolloutRecord
+from api.reading.statuses import silent
 from gitops.operations.deployments import Deploy, ServiceImage, SourceRevision
 from gitops.operations.projects import CreateProject
 from gitops.operations.promotions import Promote
@@ -64,7 +65,16 @@ def seen(lab: Lab, health: HealthStatus, phase: RolloutPhase, environment: str =
     )
     verdict = RolloutRecord("shop", environment, head, Rollout(phase, final=True))
     lab.ports.statuses.observe([observed], [verdict], heads={})
-    lab.ports.statuses.beat()
+    lab.ports.statuses.beat(0)
+
+
+def test_what_was_heard_long_ago_is_stale(lab: Lab) -> None:
+    lab.ports.statuses.beat(None)
+    assert silent(lab.ports)
+    lab.ports.statuses.beat(60)
+    assert not silent(lab.ports)
+    lab.ports.statuses.beat(200)
+    assert silent(lab.ports)
 
 
 def test_every_cell_tells_its_health_its_rollout_and_who_put_it_there(lab: Lab) -> None:

@@ -1,12 +1,13 @@
 """Observations and verdicts on a real Valkey."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from adapters.ports import StaleLead
-from adapters.records import EventKind, RolloutRecord
+from adapters.probes import delivery_probe, observer_probe
+from adapters.records import EventKind, RolloutRecord, Signs
 from gitops.rollouts import (
     Condition,
     HealthStatus,
@@ -84,13 +85,30 @@ def test_of_many_verdicts_the_newest_written_are_kept(redis: RedisPorts) -> None
 
 
 def test_the_observer_is_alive_once_it_said_so(redis: RedisPorts) -> None:
-    assert redis.statuses.alive() is None
-    redis.statuses.beat()
-    first = redis.statuses.alive()
-    assert first is not None
-    assert first.tzinfo is UTC
+    assert redis.statuses.signs() == Signs(None, None)
+    redis.statuses.beat(None)
+    first = redis.statuses.signs()
+    assert first.delivery is None
+    assert first.observer is not None
+    assert first.observer.tzinfo is UTC
     seconds, _ = redis.client.time()
-    assert 0 <= int(seconds) - int(first.timestamp()) < 60
+    assert 0 <= int(seconds) - int(first.observer.timestamp()) < 60
+
+
+def test_a_beat_tells_when_the_delivery_was_last_heard(redis: RedisPorts) -> None:
+    redis.statuses.beat(1000.5)
+    told = redis.statuses.signs()
+    assert told.observer is not None
+    assert told.delivery == told.observer - timedelta(seconds=1000.5)
+
+
+def test_a_delivery_that_is_silent_is_a_component_that_is_not_well(redis: RedisPorts) -> None:
+    assert "nothing was heard" in delivery_probe(redis.statuses)
+    redis.statuses.beat(200)
+    assert "the delivery was last heard 20" in delivery_probe(redis.statuses)
+    assert observer_probe(redis.statuses) == ""
+    redis.statuses.beat(1)
+    assert delivery_probe(redis.statuses) == ""
 
 
 def test_forgetting_an_environment_leaves_the_others(redis: RedisPorts) -> None:
