@@ -7,6 +7,15 @@ import click
 
 from cli.failures import StartFailed
 
+_data = click.option(
+    "--data",
+    envvar="LUCITY_DATA",
+    default="./.lucity",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder for everything Lucity keeps.",
+)
+
 
 class Refusing(click.Group):
     """A group whose commands end with one clear message when Lucity does not start."""
@@ -37,14 +46,7 @@ def main() -> None:
     type=click.IntRange(0, 65535),
     help="Port to listen on; 0 takes a free one.",
 )
-@click.option(
-    "--data",
-    envvar="LUCITY_DATA",
-    default="./.lucity",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="Folder for everything Lucity keeps.",
-)
+@_data
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open GraphiQL when everything is ready.")
 def up(host: str, port: int, data: Path, browser: bool) -> None:  # noqa: FBT001 - click passes options by name
     """Start all of Lucity on this machine: Valkey, API, worker, observer."""
@@ -96,14 +98,7 @@ def token() -> None:
 @click.option(
     "--kind", default="automation", show_default=True, type=click.Choice(["person", "automation"], case_sensitive=False)
 )
-@click.option(
-    "--data",
-    envvar="LUCITY_DATA",
-    default="./.lucity",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The data folder.",
-)
+@_data
 def create(name: str, email: str, kind: str, data: Path) -> None:
     """Issue a token and print it, once."""
     from cli.tokens import create_token  # noqa: PLC0415
@@ -112,14 +107,7 @@ def create(name: str, email: str, kind: str, data: Path) -> None:
 
 
 @main.command()
-@click.option(
-    "--data",
-    envvar="LUCITY_DATA",
-    default="./.lucity",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The data folder.",
-)
+@_data
 def login(data: Path) -> None:
     """Print a link that logs the administrator in, once."""
     from cli.configuration import read_settings  # noqa: PLC0415
@@ -131,14 +119,7 @@ def login(data: Path) -> None:
 
 
 @main.command()
-@click.option(
-    "--data",
-    envvar="LUCITY_DATA",
-    default="./.lucity",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The data folder.",
-)
+@_data
 @click.option(
     "--redis-host", default="redis", show_default=True, help="How processes will reach the Redis of this folder."
 )
@@ -159,14 +140,7 @@ def prepare(data: Path, redis_host: str, others: bool) -> None:  # noqa: FBT001 
 @click.option("--repo-url", help="Where you will push the repository; without it the Applications leave a gap to fill.")
 @click.option("--url", help="The server. Default: the `lucity up` of the data folder.")
 @click.option("--token", envvar="LUCITY_TOKEN", show_envvar=True, help="Default: the data folder's admin token.")
-@click.option(
-    "--data",
-    envvar="LUCITY_DATA",
-    default="./.lucity",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The data folder.",
-)
+@_data
 def eject(
     project: str, output: Path | None, repo_url: str | None, url: str | None, token: str | None, data: Path
 ) -> None:

@@ -23,35 +23,12 @@ class UpgradeChart:
     project: str
     version: str | None = None
 
-    @property
-    def environments(self) -> tuple[str, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def services(self) -> tuple[str, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def needs(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def creates(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def deletes(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """See Change."""
-        return (BASE,)
+    environments: ClassVar[tuple[str, ...]] = ()
+    services: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[Ref, ...]] = ()
+    creates: ClassVar[tuple[Ref, ...]] = ()
+    deletes: ClassVar[tuple[Ref, ...]] = ()
+    paths: ClassVar[tuple[str, ...]] = (BASE,)
 
     def validate(self) -> None:
         """Raise Refused(InvalidInput) with every field that is wrong."""

@@ -38,6 +38,9 @@ class Scale:
     service: str
     replicas: int
 
+    creates: ClassVar[tuple[Ref, ...]] = ()
+    deletes: ClassVar[tuple[Ref, ...]] = ()
+
     @property
     def environments(self) -> tuple[str, ...]:
         """See Change."""
@@ -52,16 +55,6 @@ class Scale:
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
         return (Ref("environment", self.environment), Ref("service", self.service))
-
-    @property
-    def creates(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def deletes(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -118,6 +111,9 @@ class SetVariables:
     set: tuple[VariableSetting, ...] = ()
     unset: tuple[str, ...] = ()
 
+    creates: ClassVar[tuple[Ref, ...]] = ()
+    deletes: ClassVar[tuple[Ref, ...]] = ()
+
     @property
     def environments(self) -> tuple[str, ...]:
         """See Change."""
@@ -132,16 +128,6 @@ class SetVariables:
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
         return layer_needs(self.environment, self.services)
-
-    @property
-    def creates(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def deletes(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
 
     @property
     def paths(self) -> tuple[str, ...]:

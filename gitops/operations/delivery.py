@@ -17,30 +17,19 @@ class SyncEnvironment:
     project: str
     environment: str
 
+    services: ClassVar[tuple[str, ...]] = ()
+    creates: ClassVar[tuple[Ref, ...]] = ()
+    deletes: ClassVar[tuple[Ref, ...]] = ()
+
     @property
     def environments(self) -> tuple[str, ...]:
         """See Change."""
         return (self.environment,)
 
     @property
-    def services(self) -> tuple[str, ...]:
-        """See Change."""
-        return ()
-
-    @property
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
         return (Ref("environment", self.environment),)
-
-    @property
-    def creates(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def deletes(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
 
     @property
     def paths(self) -> tuple[str, ...]:

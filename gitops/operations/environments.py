@@ -30,15 +30,13 @@ class CreateEnvironment:
     ttl_seconds: int | None = None
     """Counted from the commit."""
 
+    services: ClassVar[tuple[str, ...]] = ()
+    deletes: ClassVar[tuple[Ref, ...]] = ()
+
     @property
     def environments(self) -> tuple[str, ...]:
         """See Change."""
         return (self.environment, self.source) if self.source else (self.environment,)
-
-    @property
-    def services(self) -> tuple[str, ...]:
-        """See Change."""
-        return ()
 
     @property
     def needs(self) -> tuple[Ref, ...]:
@@ -49,11 +47,6 @@ class CreateEnvironment:
     def creates(self) -> tuple[Ref, ...]:
         """See Change."""
         return (Ref("environment", self.environment),)
-
-    @property
-    def deletes(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -116,25 +109,18 @@ class DeleteEnvironment:
     confirm: str | None = None
     expires_at: str | None = None
 
+    services: ClassVar[tuple[str, ...]] = ()
+    creates: ClassVar[tuple[Ref, ...]] = ()
+
     @property
     def environments(self) -> tuple[str, ...]:
         """See Change."""
         return (self.environment,)
 
     @property
-    def services(self) -> tuple[str, ...]:
-        """See Change."""
-        return ()
-
-    @property
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
         return (Ref("environment", self.environment),)
-
-    @property
-    def creates(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
 
     @property
     def deletes(self) -> tuple[Ref, ...]:

@@ -24,30 +24,15 @@ class CreateProject:
     project: str
     environments: tuple[str, ...] = ("development", "staging", "production")
 
-    @property
-    def services(self) -> tuple[str, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def needs(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
+    services: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[Ref, ...]] = ()
+    deletes: ClassVar[tuple[Ref, ...]] = ()
+    paths: ClassVar[tuple[str, ...]] = ()
 
     @property
     def creates(self) -> tuple[Ref, ...]:
         """See Change."""
         return (Ref("project", self.project), *(Ref("environment", name) for name in self.environments))
-
-    @property
-    def deletes(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """See Change."""
-        return ()
 
     def validate(self) -> None:
         """Raise Refused(InvalidInput) with every field that is wrong."""
@@ -86,35 +71,16 @@ class DeleteProject:
     project: str
     confirm: str
 
-    @property
-    def environments(self) -> tuple[str, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def services(self) -> tuple[str, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def needs(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def creates(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
+    environments: ClassVar[tuple[str, ...]] = ()
+    services: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[Ref, ...]] = ()
+    creates: ClassVar[tuple[Ref, ...]] = ()
+    paths: ClassVar[tuple[str, ...]] = (PROJECT,)
 
     @property
     def deletes(self) -> tuple[Ref, ...]:
         """See Change."""
         return (Ref("project", self.project),)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """See Change."""
-        return (PROJECT,)
 
     def validate(self) -> None:
         """Raise Refused(InvalidInput) with every field that is wrong."""

@@ -36,10 +36,10 @@ class AddService:
     replicas: int = 1
     source: Source | None = None
 
-    @property
-    def environments(self) -> tuple[str, ...]:
-        """See Change."""
-        return ()
+    environments: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[Ref, ...]] = ()
+    deletes: ClassVar[tuple[Ref, ...]] = ()
+    paths: ClassVar[tuple[str, ...]] = (BASE_VALUES,)
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -47,24 +47,9 @@ class AddService:
         return (self.service,)
 
     @property
-    def needs(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
-
-    @property
     def creates(self) -> tuple[Ref, ...]:
         """See Change."""
         return (Ref("service", self.service),)
-
-    @property
-    def deletes(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """See Change."""
-        return (BASE_VALUES,)
 
     def validate(self) -> None:
         """Raise Refused(InvalidInput) with every field that is wrong."""
@@ -110,10 +95,10 @@ class UpdateService:
     source: Source | None = None
     removes: tuple[str, ...] = ()
 
-    @property
-    def environments(self) -> tuple[str, ...]:
-        """See Change."""
-        return ()
+    environments: ClassVar[tuple[str, ...]] = ()
+    creates: ClassVar[tuple[Ref, ...]] = ()
+    deletes: ClassVar[tuple[Ref, ...]] = ()
+    paths: ClassVar[tuple[str, ...]] = (BASE_VALUES,)
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -124,21 +109,6 @@ class UpdateService:
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
         return (Ref("service", self.service),)
-
-    @property
-    def creates(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def deletes(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """See Change."""
-        return (BASE_VALUES,)
 
     def validate(self) -> None:
         """Raise Refused(InvalidInput) with every field that is wrong."""
@@ -182,10 +152,9 @@ class RemoveService:
     project: str
     service: str
 
-    @property
-    def environments(self) -> tuple[str, ...]:
-        """See Change."""
-        return ()
+    environments: ClassVar[tuple[str, ...]] = ()
+    creates: ClassVar[tuple[Ref, ...]] = ()
+    paths: ClassVar[tuple[str, ...]] = (BASE_VALUES, ENVIRONMENTS)
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -198,19 +167,9 @@ class RemoveService:
         return (Ref("service", self.service),)
 
     @property
-    def creates(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
-
-    @property
     def deletes(self) -> tuple[Ref, ...]:
         """See Change."""
         return (Ref("service", self.service),)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """See Change."""
-        return (BASE_VALUES, ENVIRONMENTS)
 
     def validate(self) -> None:
         """Raise Refused(InvalidInput) with every field that is wrong."""

@@ -42,6 +42,9 @@ class SetValues:
     set: tuple[ValueSetting, ...] = ()
     unset: tuple[str, ...] = ()
 
+    creates: ClassVar[tuple[Ref, ...]] = ()
+    deletes: ClassVar[tuple[Ref, ...]] = ()
+
     @property
     def environments(self) -> tuple[str, ...]:
         """See Change."""
@@ -56,16 +59,6 @@ class SetValues:
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
         return layer_needs(self.environment, self.services)
-
-    @property
-    def creates(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
-
-    @property
-    def deletes(self) -> tuple[Ref, ...]:
-        """See Change."""
-        return ()
 
     @property
     def paths(self) -> tuple[str, ...]:

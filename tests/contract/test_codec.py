@@ -151,6 +151,8 @@ CHANGES_MADE: tuple[Change, ...] = (
     operations.CreateProject("shop", ("development", "staging")),
     operations.DeleteProject("shop", "shop"),
     operations.CreateEnvironment("shop", "pr-1", "development", ephemeral=True, ttl_seconds=60),
+    operations.UpdateProject("shop", (operations.ValueSetting("limits.environments", 3),), ("forge",)),
+    operations.ExtendEnvironment("shop", "pr-1", 60),
     operations.DeleteEnvironment("shop", "pr-1"),
     operations.AddService("shop", "api", "registry/api", 8080, ("run", "--now")),
     operations.UpdateService("shop", "api", removes=("port",)),

@@ -1,6 +1,5 @@
 """A Git host and users with clones of their own, all with the real git."""
 
-import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -151,8 +150,3 @@ def delay_pushes(repository: Path, seconds: float) -> None:
 def new_commit(subject: str, writes: Mapping[str, bytes | None], *, at: datetime = AT) -> NewCommit:
     """A commit by Ann."""
     return NewCommit(f"{subject}\n", "Ann", "ann@example.org", at, dict(writes))
-
-
-def is_root() -> bool:
-    """Whether permissions mean nothing to this process."""
-    return os.geteuid() == 0
