@@ -1,5 +1,6 @@
 """What many tests here stand on: a real Valkey for a module's tests, a Lucity in this process, Redis' ports alone, a
-Kubernetes control plane, and the chart that installs Lucity. A test that needs another one makes its own of that name.
+project with a history, a Kubernetes control plane, and the chart that installs Lucity. A test that needs another one
+makes its own of that name.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from tests.support.installing import Installation
 from tests.support.kubernetes import ControlPlane, control_plane
 from tests.support.lab import Lab, make_lab
 from tests.support.redis_ports import RedisPorts, redis_ports
+from tests.support.stories import Story
 from tests.support.valkey import ValkeyServer, valkey_server
 
 
@@ -36,6 +38,12 @@ def redis(valkey: ValkeyServer) -> Iterator[RedisPorts]:
     ports.client.flushall()
     yield ports
     ports.client.close()
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Story:
+    """A project without a commit."""
+    return Story.begin(tmp_path)
 
 
 @pytest.fixture(scope="module")

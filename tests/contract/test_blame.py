@@ -14,12 +14,6 @@ DEV = values("development")
 ALL = range(1, 10_000)
 
 
-@pytest.fixture
-def story(tmp_path: Path) -> Story:
-    """A project without a commit."""
-    return Story.begin(tmp_path)
-
-
 def blamed(history: SqliteHistory, head: str, path: str = DEV, lines: range = ALL) -> list[str]:
     return [record.git.sha for record in history.blame(PROJECT, head, path, lines)]
 

@@ -1,7 +1,5 @@
 """What a commit changed against its first parent, value by value and as text, over real Git."""
 
-from pathlib import Path
-
 import pytest
 
 from adapters.ports import MissingCommit
@@ -10,11 +8,6 @@ from gitops.history import FileChange
 from tests.support.stories import BASE, PROJECT, Story, tags, values
 
 DEV, PROD = values("development"), values("production")
-
-
-@pytest.fixture
-def story(tmp_path: Path) -> Story:
-    return Story.begin(tmp_path)
 
 
 def changes_of(story: Story, sha: str) -> list[FileChange]:

@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from adapters.history import SqliteHistory
 from adapters.records import NewCommit
 from adapters.signing import Signer
@@ -46,11 +44,6 @@ TEXTS += [
     "\n\n",
 ]
 TEXTS += ["a" * 1000, "api\0", "\0", "_", "%", "rom stag", '"""', "'"]
-
-
-@pytest.fixture
-def story(tmp_path: Path) -> Story:
-    return Story.begin(tmp_path)
 
 
 def found(history: SqliteHistory, head: str, where: CommitFilter) -> list[str]:

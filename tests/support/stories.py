@@ -1,6 +1,7 @@
 """Projects with a history, written straight into a mirror: commits by Lucity and commits by hand."""
 
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from adapters.git_objects import write_tree
 from adapters.history import SqliteHistory
 from adapters.mirrors import Mirrors
 from adapters.records import NewCommit
+from gitops.commits import CommitFilter, CommitRecord
 from tests.support.git import Site
 
 PROJECT = "shop"
@@ -97,3 +99,50 @@ class Story:
 
 def _writes(files: Mapping[str, str | None]) -> dict[str, bytes | None]:
     return {path: None if text is None else text.encode() for path, text in files.items()}
+
+
+def deploy(story: Story, environment: str, *, job: str = "", **services: str) -> str:
+    """A deployment by Lucity of services at tags."""
+    named = ", ".join(f"{name} {tag}" for name, tag in services.items())
+    trailers = f"\nJob-Id: {job}\n" if job else ""
+    return story.signed(f"deploy({environment}): {named}\n{trailers}", {values(environment): tags(**services)})
+
+
+def everything(history: SqliteHistory, head: str) -> list[CommitRecord]:
+    """Every record from a head on, newest first."""
+    return list(history.commits(PROJECT, head, CommitFilter(), 10_000, None)[0])
+
+
+def shas(records: Iterable[CommitRecord]) -> list[str]:
+    return [record.git.sha for record in records]
+
+
+def wander(story: Story, length: int, seed: int) -> None:
+    """Write a history of every kind of change, by Lucity and by hand."""
+    dice = random.Random(seed)  # noqa: S311 - the same history every time
+    present = {"development", "production"}
+    story.born(development=tags(api="0"), production=tags(api="0", web="0"))
+    for number in range(1, length):
+        name = dice.choice(["development", "production", "pr-1"])
+        services = {one: f"{number}{one}" for one in dice.sample(["api", "web"], dice.randint(0, 2))}
+        author = dice.choice(["Ann", "Zoë"])
+        write: Callable[..., str] = dice.choice((story.signed, story.by_hand))
+        match dice.randint(0, 6):
+            case 0 if len(present) > 1 and name in present:
+                present.discard(name)
+                write(f"env(delete): {name}\n", {values(name): None}, author=author)
+            case 1:
+                write(
+                    "config(base): update service api\n",
+                    {BASE: REPOSITORIES.replace("/api", f"/api{number}")},
+                    author=author,
+                )
+            case 2:
+                write("docs: words\n", {f"docs/{number % 3}.md": str(number)}, author=author)
+            case _:
+                present.add(name)
+                write(
+                    f"deploy({name}): api {number}api\n\nJob-Id: job_{number}\n",
+                    {values(name): tags(**services)},
+                    author=author,
+                )
