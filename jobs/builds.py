@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from adapters.codec import load_change
+from adapters.job_fields import lane
 from adapters.ports import BuildOrder, Checkout, Registry, Stopped, Unreachable
 from adapters.records import Claim, JobRecord, JobState, Outcome
 from adapters.wiring import Ports
@@ -193,16 +194,16 @@ class _Building:
 
     def _deploy(self, image: ServiceImage) -> Outcome:
         """Admit the deployments that were asked for. What stops one does not stop the others."""
+        summary = f"build {self.change.service} {image.tag}"
         wanted = [name for name in self.change.deploy_to if self.change.branch is None or not self._runs(name, image)]
         if self.change.deploy_to and not wanted:
-            return self._nothing(f"{', '.join(self.change.deploy_to)}: {image.digest} runs there already")
+            return self._nothing(f"{', '.join(self.change.deploy_to)}: {image.digest} runs there already", summary)
         admitted, refusals = list[str](), dict[str, Problem]()
         for name in wanted:
             try:
                 admitted.append(f"{name} by {self._admit(name, image).id}")
             except Refused as refusal:
                 refusals[name] = refusal.problem
-        summary = f"build {self.change.service} {image.tag}"
         told = "; ".join([*admitted, *(f"{name}: {problem.message}" for name, problem in refusals.items())])
         if refusals:
             steps = self.progress.ended(JobState.FAILED, told)
@@ -212,12 +213,21 @@ class _Building:
         return Outcome(self.job.id, JobState.SUCCEEDED, summary, steps=self.progress.steps)
 
     def _runs(self, environment: str, image: ServiceImage) -> bool:
+        """Whether it runs there, and nothing is on its way that might change that."""
+        unfinished = self.ports.ledger.unfinished([self.job.project]).get(self.job.project, ())
+        if any(self._may_touch(job, environment) for job in unfinished):
+            return False
         head = heads.current(self.ports, self.job.project).sha
         if head is None:
             return False
         there = repository.read_environment(self.ports.repositories.snapshot(self.job.project, head), environment)
         service = there.service(image.service)
         return service is not None and service.image is not None and service.image.digest == image.digest
+
+    def _may_touch(self, job: JobRecord, environment: str) -> bool:
+        """Whether a commit to come might deploy the service there; one that names none may be about all."""
+        here = not job.environments or environment in job.environments
+        return lane(job) == job.project and here and (not job.services or self.change.service in job.services)
 
     def _admit(self, environment: str, image: ServiceImage) -> JobRecord:
         change = Deploy(self.job.project, environment, (image,))
@@ -232,6 +242,6 @@ class _Building:
             arguments={"build": self.job.id, "environment": environment},
         )
 
-    def _nothing(self, message: str) -> Outcome:
+    def _nothing(self, message: str, summary: str | None = None) -> Outcome:
         self.progress.end(DEPLOY, message)
-        return Outcome(self.job.id, JobState.SUCCEEDED, no_change=True, steps=self.progress.steps)
+        return Outcome(self.job.id, JobState.SUCCEEDED, summary, no_change=True, steps=self.progress.steps)

@@ -274,6 +274,23 @@ def test_a_push_that_came_late_builds_the_branch_as_it_is_and_deploys_nothing_ol
     assert (shop.image("development") or ("", None))[0] == newest[:7]
 
 
+def test_a_branch_that_went_back_while_its_deploy_waits_ends_at_its_head(shop: Shop) -> None:
+    """What runs there is what the branch says again, but the deploy of what it said meanwhile is still to come."""
+    push = Build("shop", "api", None, ("development",), branch="main")
+    shop.build(push)
+    shop.lab.work("shop")
+    first = shop.image("development")
+    shop.push({**FILES, "app.py": b"2"})
+    shop.build(push)
+    back = shop.push(FILES)
+    assert shop.build(push).state is JobState.SUCCEEDED
+    shop.lab.work("shop")
+    assert first is not None
+    assert (shop.image("development") or ("", None))[1] == first[1]
+    settled = shop.build(push)
+    assert (settled.no_change, settled.summary) == (True, f"build api {back[:7]}")
+
+
 def test_a_request_is_built_at_its_ref_and_without_one_at_what_was_delivered(shop: Shop) -> None:
     delivered, ref = shop.push({**FILES, "app.py": b"2"}, "feature"), "refs/pull/7/head"
     shop.build(Build("shop", "api", delivered, ("development",), branch=ref))
