@@ -9,10 +9,13 @@ from functools import cache
 
 from adapters import codec
 from adapters.records import JobRecord, JobState, Outcome, Step
+from gitops.caching import SizedCache
 from gitops.changes import JobKind
 from gitops.problems import Conflict, ConflictCode, Problem
 
 _BUILD = "/build/"
+_BYTES_A_CHARACTER = 4
+_ADMITTED: SizedCache[JobRecord] = SizedCache(8 * 1024 * 1024)
 DELETIONS = {JobKind.ENVIRONMENT_DELETE, JobKind.PROJECT_DELETE}
 
 
@@ -38,7 +41,7 @@ def render(job: JobRecord) -> dict[str, str]:
 def parse(fields: Mapping[str, str]) -> JobRecord:
     """The record that a job's hash holds."""
     return replace(
-        codec.loads(JobRecord, fields["data"]),
+        _admitted(fields["data"]),
         number=int(fields["number"]),
         state=JobState(fields["state"]),
         summary=fields["summary"],
@@ -119,6 +122,11 @@ def moment(milliseconds: str | None) -> datetime | None:
 def _being_deleted(deletion: JobRecord) -> Conflict:
     what = f"environment {deletion.environments[0]}" if deletion.environments else f"project {deletion.project}"
     return Conflict(f"the {what} is being deleted", ConflictCode.BEING_DELETED, job_id=deletion.id)
+
+
+def _admitted(data: str) -> JobRecord:
+    """A job as it was admitted; every event of its way carries that again."""
+    return _ADMITTED.get(data) or _ADMITTED.put(data, codec.loads(JobRecord, data), len(data) * _BYTES_A_CHARACTER)
 
 
 def _flag(*, given: bool) -> str:
