@@ -28,6 +28,8 @@ def check_plan(change: Change, tree: Tree) -> None:
 
 def judge_plan(ports: Ports, change: Change) -> None:
     """Raise Refused(PlanStale) for a plan that the mirror knows to be stale; the commit point judges again."""
+    if not isinstance(change, Plannable) or change.plan_token is None:
+        return
     head = heads.current(ports, change.project)
     if head.sha is not None and not head.stale:
         check_plan(change, ports.repositories.snapshot(change.project, head.sha))
