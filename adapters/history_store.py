@@ -15,7 +15,7 @@ from pathlib import Path
 
 from adapters.folder_lock import locked
 
-VERSION = 3
+VERSION = 4
 _BUSY_SECONDS = 30.0
 _BUILD_SECONDS = 60.0
 _IDLE_KEPT = 8

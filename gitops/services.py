@@ -103,16 +103,14 @@ def runs_pods(service: DeployedService) -> bool:
 
 
 def image_of(service: object) -> Image | None:
-    """The image that a service's effective values name; None when it has no tag and no digest."""
+    """The image that a service's effective values name; None without a repository, or with neither tag nor digest:
+    the chart renders nothing of it.
+    """
     image = table(service, ("image",))
-    tag, digest = image.get("tag"), image.get("digest")
-    if isinstance(tag, str) or isinstance(digest, str):
-        return (
-            Image(_text(image.get("repository")), _text(tag), digest if isinstance(digest, str) and digest else None)
-            if tag or digest
-            else None
-        )
-    return None
+    repository, tag, digest = (image.get(part) for part in ("repository", "tag", "digest"))
+    if not repository or not (tag or digest) or not (isinstance(tag, str) or isinstance(digest, str)):
+        return None
+    return Image(_text(repository), _text(tag), digest if isinstance(digest, str) and digest else None)
 
 
 def variables_of(merged: Values, override: Values, service: str) -> tuple[Variable, ...]:

@@ -58,7 +58,7 @@ def moved_edits(images: Mapping[str, Image], base: Values, present: Values) -> E
     sets, unsets = image_edits(images, base)
     for name, image in images.items():
         inside = ("image", "repository")
-        if (get(base, (name, *inside)) or "") != image.repository:
+        if get(base, (name, *inside)) != image.repository:
             sets.append(((*SERVICES, name, *inside), image.repository))
         elif get(service_values(present, name), inside) != image.repository:
             unsets.append((*SERVICES, name, *inside))

@@ -185,7 +185,7 @@ class Rollback:
         touched = changed_services(tree, path, written)
         after = images(Files({BASE_VALUES: tree.read(BASE_VALUES) or b"", path: written}), self.environment) or {}
         if self.scope is RollbackScope.ENVIRONMENT:
-            return {name: image for name, image in after.items() if name in touched and image.repository}
+            return {name: image for name, image in after.items() if name in touched}
         told = {name: after[name] for name in asked if name in after}
         return {name: image for name, image in told.items() if name in touched} or told
 

@@ -184,9 +184,14 @@ def test_null_deletes_as_in_helm() -> None:
         {"lucity-app": {"services": {"api": None}}},
         {"lucity-app": {"services": {"api": {"image": None}}}},
         {"lucity-app": {"services": {"api": {"image": {"tag": None}}}}},
+        {"lucity-app": {"services": {"api": {"image": {"repository": None}}}}},
     ):
         assert images_of(base, nothing) == {}
     assert images_of(base, {}) == {"api": Image("r", "1")}
+
+
+def test_a_tag_without_a_repository_is_no_image_for_the_chart_renders_nothing_of_it() -> None:
+    assert images_of({}, {"lucity-app": {"services": {"api": {"image": {"tag": "1"}}}}}) == {}
 
 
 def test_only_folders_with_the_name_of_an_environment_are_environments() -> None:
