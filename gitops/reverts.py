@@ -37,6 +37,8 @@ def undo(path: str, before: bytes | None, after: bytes | None, now: bytes | None
     """What takes back, from the file as it is now, the change from `before` to `after`. None: no file."""
     if now in (before, after):
         return Undoing(before)
+    if _say_the_same(path, before, now):
+        return Undoing(now)
     if after is None or now is None or not is_structured(path):
         return Undoing(now, clashes=(WHOLE,))
     try:
@@ -47,6 +49,16 @@ def undo(path: str, before: bytes | None, after: bytes | None, now: bytes | None
         keys = tuple(change.key for change in changes(values[1], values[2]))
         return Undoing(now if keys else None, clashes=keys)
     return _Undo(*values).all(now)
+
+
+def _say_the_same(path: str, one: bytes | None, other: bytes | None) -> bool:
+    """Whether two versions of a file of ours hold the same values, however they are written."""
+    if one is None or other is None or not is_structured(path):
+        return False
+    try:
+        return same(*(parse(data, path).data for data in (one, other)))
+    except Refused:
+        return False
 
 
 def state(data: object, key: Key) -> object:

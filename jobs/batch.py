@@ -151,7 +151,8 @@ def _add(ports: Ports, batch: Batch, job: JobRecord, digests: Digests) -> tuple[
         check_expected_head(ports, change, job.expected_head, batch.head, batch.written)
     before = ports.repositories.snapshot(job.project, batch.tip) if batch.tip else Files()
     check_plan(change, before)
-    context = context_at(ports, job.project, batch.tip, job.actor, job.reason, batch.head, digests.find)
+    ahead = [made.sha for made in batch.made]
+    context = context_at(ports, job.project, batch.tip, job.actor, job.reason, batch.head, digests.find, ahead)
     draft = gates.passed(change.apply(before, context), context)
     writes = {path: data for path, data in draft.writes.items() if before.read(path) != data}
     if not writes:

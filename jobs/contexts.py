@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Final
 
 from adapters.wiring import Ports
@@ -21,16 +22,18 @@ def context_at(
     reason: str | None,
     head: str,
     find_tag: Callable[[Image], FoundTag] | None = None,
+    ahead: Sequence[str] = (),
 ) -> Context:
-    """The context of a change on `tip`; older trees are those of the history of `head` ('' for none yet). Without
-    `find_tag` tags that a registry could be asked about stand for what they stood for.
+    """The context of a change on `tip`; older trees are those of the history of `head` ('' for none yet) and
+    of the commits `ahead`, made on it in this order up to the tip. Without `find_tag` tags that a registry could be
+    asked about stand for what they stood for.
     """
 
     def presumed(image: Image) -> FoundTag:
         return FoundTag(image.digest if ports.registry and ports.registry.holds(image.repository) else None)
 
     def at(sha: str) -> Tree | None:
-        if not head or sha not in ports.history.find(project, head, [sha]):
+        if sha not in ahead and (not head or sha not in ports.history.find(project, head, [sha])):
             return None
         return ports.repositories.snapshot(project, sha)
 
@@ -39,6 +42,9 @@ def context_at(
         if start is None:
             return ()
         found, _ = ports.history.commits(project, head, CommitFilter(path=path), _MOST_LATER, None)
-        return [record.git.sha for record in reversed(found) if record.number > start.number]
+        landed = [record.git.sha for record in reversed(found) if record.number > start.number]
+        states = [ports.repositories.snapshot(project, one).oid(path) for one in (head, *ahead)]
+        changed = (one for one, (was, became) in zip(ahead, pairwise(states), strict=True) if was != became)
+        return [*landed, *changed]
 
     return Context(datetime.now(UTC), tip, actor, ports.charts, reason, at, since, find_tag or presumed)

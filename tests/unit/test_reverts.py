@@ -213,6 +213,16 @@ def test_a_file_deleted_or_made_again_since_stops_it() -> None:
     assert again in problem.commits
 
 
+def test_a_file_that_stands_again_with_the_values_that_it_had_is_no_change() -> None:
+    told = story()
+    gone = told.write({VALUES: None})
+    told.write({VALUES: b"# again\n" + (RUNNING.read(VALUES) or b"")})
+    assert told.revert(gone).apply(told.head, told.context()).writes == {}
+    broken = told.write({VALUES: b"{"})
+    told.write({VALUES: b"# once more\n" + (RUNNING.read(VALUES) or b"")})
+    assert told.revert(broken).apply(told.head, told.context()).writes == {}
+
+
 def test_an_environment_that_was_used_since_does_not_go_with_its_creation() -> None:
     told = story()
     created = told.do(CreateEnvironment("shop", "pr-1"))
