@@ -76,6 +76,12 @@ def settle_archived(ports: Ports, waiting: Iterable[JobRecord]) -> None:
             ports.ledger.settle([succeeded(job, _agreed(ports))])
 
 
+def tell_of_loss(ports: Ports, project: str) -> None:
+    """Say that a repository is gone whose environments are not: nothing is deleted without evidence."""
+    if left := sorted({application.environment for application in _existing(ports, project)}):
+        _log.error("the repository is gone, its environments are kept", project=project, environments=left)
+
+
 def _agreed(ports: Ports) -> Mapping[str, str]:
     return {APPLICATION: "the delivery agrees with Git", NAMESPACE: namespaces.agreed(ports)}
 

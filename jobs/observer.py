@@ -20,7 +20,7 @@ from gitops import layout
 from gitops.problems import Refused
 from gitops.rollouts import Observation
 from jobs import heads
-from jobs.convergence import converge, settle_archived
+from jobs.convergence import converge, settle_archived, tell_of_loss
 from jobs.expiry import admit_expired
 from jobs.listening import listen
 from jobs.telling import Place, Teller
@@ -226,7 +226,8 @@ class Leader:
             if project not in self.ports.githost.projects():
                 settle_archived(self.ports, [job for job in waiting if job.project == project])
                 self.tracker.forget(project)
-                self.tracker.heads.pop(project, None)
+                if self.tracker.heads.pop(project, None):
+                    tell_of_loss(self.ports, project)
             return
         if not heads.holds(self.ports, project, head):
             self.ports.repositories.fetch(project)
@@ -238,6 +239,8 @@ class Leader:
         there = self.ports.repositories.snapshot(project, head).folder(layout.ENVIRONMENTS)
         if ended := self.tracker.forget(project, there):
             self.teller.verdicts(project, head, ended)
+        for absent in self.tracker.absences(project, there):
+            self._tell(absent, since=0)
         self._refresh(project)
 
     def _refresh(self, project: str) -> None:
@@ -246,10 +249,7 @@ class Leader:
             self.ports.delivery.refresh(project, stale, self.tracker.heads[project])
 
     def _judge(self, project: str) -> None:
-        if project not in self.tracker.heads:
-            return
-        rollouts = self.tracker.judge(project)
-        if rollouts:
+        if project in self.tracker.heads and (rollouts := self.tracker.judge(project)):
             self.teller.verdicts(project, self.tracker.heads[project], rollouts)
 
     def _drain(self) -> None:

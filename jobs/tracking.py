@@ -57,6 +57,8 @@ class Tracker:
     observations: dict[Place, Observation] = field(default_factory=dict)
     watched: dict[Place, dict[str, Watched]] = field(default_factory=dict)
     asked: dict[Place, Asked] = field(default_factory=dict)
+    missing: set[Place] = field(default_factory=set)
+    """Where there was an application, and nobody was told yet that there is none."""
 
     def start(self, project: str, head: str) -> None:
         """Take up a project: its recent commits that no final verdict is known of."""
@@ -102,13 +104,24 @@ class Tracker:
         """Take in what the delivery says; whether it is news."""
         place = (observation.project, observation.environment)
         before = self.observations.get(place)
+        self.missing.discard(place)
         self.observations[place] = observation
         return is_news(before, observation)
 
     def lost(self, place: Place) -> None:
         """The delivery has no application there any more."""
-        self.observations.pop(place, None)
+        if self.observations.pop(place, None) is not None:
+            self.missing.add(place)
         self.asked.pop(place, None)
+
+    def absences(self, project: str, environments: Iterable[str]) -> list[Observation]:
+        """What is to be told, once, of environments that are there in Git and lost their application."""
+        gone = {place for place in self.missing if place[0] == project}
+        self.missing -= gone
+        said = f"The delivery has no application {project}-%s of Lucity's."
+        unknown = (SyncStatus.UNKNOWN, HealthStatus.UNKNOWN, None)
+        there = [name for name in environments if (project, name) in gone]
+        return [Observation(project, name, None, *unknown, said % name, self.clock()) for name in there]
 
     def open_projects(self) -> set[str]:
         """Projects with a commit whose fate is not known yet."""

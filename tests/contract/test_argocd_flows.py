@@ -2,6 +2,7 @@
 what the real one did.
 """
 
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.argocd import ArgoCdDelivery
 from adapters.job_fields import lane
+from adapters.local_git import LocalGitHost
 from adapters.records import JobRecord, JobState
 from gitops.changes import Change
 from gitops.operations import AddService, CreateProject, Deploy, ServiceImage
@@ -19,7 +22,7 @@ from gitops.operations.delivery import SyncEnvironment
 from gitops.operations.environments import CreateEnvironment, DeleteEnvironment
 from gitops.operations.projects import DeleteProject
 from gitops.operations.services import UpdateService
-from gitops.rollouts import HealthStatus, Rollout, RolloutPhase, SyncStatus
+from gitops.rollouts import HealthStatus, Observation, Rollout, RolloutPhase, SyncStatus
 from jobs.engine import carry_out
 from tests.support.argocd_rollouts import Cluster
 from tests.support.argocd_state import TOKEN, FakeArgoCd
@@ -146,6 +149,7 @@ def test_an_argo_that_is_away_is_not_heard_while_the_observer_works_on(site: Sit
         assert signs.delivery is not None
         return signs.observer - signs.delivery
 
+    site.wait("a first sign", lambda: site.ports.statuses.signs().delivery)
     site.fake.broken = (502, "text/html", b"<html>Bad Gateway</html>")
     site.fake.cut()
     site.wait("beats without a sign of Argo CD", lambda: silence() > timedelta(seconds=2.5))
@@ -185,6 +189,31 @@ def test_an_application_of_somebody_else_is_named_by_the_job_that_waits(site: Si
     assert site.job(job.id).state is JobState.WAITING
     site.fake.lose("shop-pr-1")
     assert site.ended(job.id).state is JobState.SUCCEEDED
+
+
+def test_an_environment_whose_application_a_stranger_replaced_is_not_told_to_be_well(site: Site) -> None:
+    key = "shop", "staging"
+    site.fake.lose("shop-staging")
+    stranger = {"metadata": {"name": "shop-staging", "labels": {}}, "spec": {"project": "shop"}, "status": {"sync": {}}}
+    site.fake.put(stranger)
+
+    def told() -> Observation | None:
+        found = site.ports.statuses.status([key])[key]
+        return found if found.sync is SyncStatus.UNKNOWN else None
+
+    unknown = site.wait("word of it", told)
+    assert (unknown.health, unknown.revision) == (HealthStatus.UNKNOWN, None)
+    assert unknown.message == "The delivery has no application shop-staging of Lucity's."
+
+
+def test_a_repository_that_is_gone_deletes_nothing_and_is_reported(site: Site) -> None:
+    assert isinstance(site.ports.githost, LocalGitHost)
+    with capture_logs() as logs:
+        shutil.rmtree(site.ports.githost.path("shop"))
+        site.fake.lose("shop-staging")
+        said = site.wait("word of it", lambda: next((one for one in logs if "kept" in one["event"]), None))
+    assert (said["project"], said["environments"]) == ("shop", ["development"])
+    assert list(site.fake.applications) == ["shop-development"]
 
 
 def test_an_application_that_somebody_deleted_comes_again(site: Site) -> None:
