@@ -71,7 +71,10 @@ def abbreviated(shas: Iterable[str], short: str) -> str | None:
 
 def no_revision(revision: str) -> Refused:
     """There is no such thing."""
-    message = f"the source repository has no branch, tag or commit {revision}"
+    message = (
+        f"the source repository has no branch, tag or commit {revision}: push it there, or check the name"
+        f" (a commit of no branch is found by its full SHA alone)"
+    )
     return Refused(NotFound(message, "revision", revision))
 
 

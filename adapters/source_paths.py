@@ -43,10 +43,13 @@ def inside(folder: Path, path: str, what: str) -> Path:
 
 
 def _leads_out(path: str, what: str) -> Refused:
-    message = f"{path!r} leads out of the source repository"
+    message = f"{path!r} leads out of the source repository: give the service another path with updateService"
     return Refused(InvalidInput(message, (FieldError((what,), message),)))
 
 
 def _no_dockerfile(path: str) -> Refused:
-    message = f"there is no Dockerfile in the source repository: {path} was looked for"
+    message = (
+        f"there is no Dockerfile in the source repository: {path} was looked for;"
+        " add it, or say where it is with updateService (contextPath, and dockerfile inside of that)"
+    )
     return Refused(NotFound(message, "Dockerfile", path))

@@ -97,6 +97,7 @@ class TestEveryBuilder:
         problem = refusal(lambda: place.builder.build(given, Log(), never))
         assert isinstance(problem, NotFound)
         assert (problem.what, problem.name) == ("Dockerfile", "docker/Dockerfile.web")
+        assert "updateService" in problem.message
         assert "docker/Dockerfile.web" in problem.message
 
     @pytest.mark.parametrize(

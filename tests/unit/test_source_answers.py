@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from adapters.ports import Unreachable
 from adapters.source_addresses import SourceAddress, is_public
-from adapters.source_answers import abbreviated, failure, judge_name, named, refs
+from adapters.source_answers import abbreviated, failure, judge_name, named, no_revision, refs
 from adapters.source_logins import Login
 from gitops.problems import InvalidInput, JobFailure, NotFound, Refused
 
@@ -108,3 +108,10 @@ def test_a_login_hides_all_its_forms() -> None:
     assert login.header == "Authorization: Basic YW5uOm1hZGUtdXA="
     assert set(login.secrets) == {"ann:made-up", "made-up", "YW5uOm1hZGUtdXA="}
     assert Login.parse(None, "https") == Login()
+
+
+def test_a_revision_that_is_not_there_comes_with_what_to_do() -> None:
+    problem = no_revision("feature").problem
+    assert isinstance(problem, NotFound)
+    assert (problem.what, problem.name) == ("revision", "feature")
+    assert "push it there, or check the name" in problem.message
