@@ -1,7 +1,4 @@
-"""What many tests here stand on: a real Valkey for a module's tests, a Lucity in this process, Redis' ports alone, a
-project with a history, a Kubernetes control plane, and the chart that installs Lucity. A test that needs another one
-makes its own of that name.
-"""
+"""What tests of several modules here stand on. A module that needs another one makes its own of that name."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,8 +10,10 @@ from tests.support.installing import Installation
 from tests.support.kubernetes import ControlPlane, control_plane
 from tests.support.lab import Lab, make_lab
 from tests.support.redis_ports import RedisPorts, redis_ports
+from tests.support.softserve import SoftServe, running
 from tests.support.stories import Story
 from tests.support.valkey import ValkeyServer, valkey_server
+from tests.support.webhook_receiver import Receiver, receiver
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +45,24 @@ def story(tmp_path: Path) -> Story:
     return Story.begin(tmp_path)
 
 
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[SoftServe]:
+    """A Soft-serve of this test's own, to be changed and to be broken."""
+    with running(tmp_path / "soft serve") as server:
+        yield server
+
+
+@pytest.fixture
+def taker() -> Iterator[Receiver]:
+    """Takes webhooks."""
+    with receiver() as made:
+        yield made
+
+
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
-    with control_plane() as running:
-        yield running
+    with control_plane() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,16 @@
 """resourceTree as query and subscription, over real Git, a real Valkey, and Argo CD as its fake plays it."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from adapters.argocd import ArgoCdDelivery
 from adapters.argocd_http import ArgoCdApi, FixedToken
 from adapters.argocd_tree_watch import ArgoCdTrees
-from adapters.records import JobState
-from gitops.changes import Change
 from gitops.operations.deployments import Deploy, ServiceImage
 from gitops.operations.environments import DeleteEnvironment
 from gitops.operations.projects import CreateProject, DeleteProject
@@ -23,10 +20,10 @@ from tests.support.argocd_trees import Body, altered, recorded_tree, recorded_tr
 from tests.support.fake_argocd import fake_argocd
 from tests.support.graphql_lab import Api, Stream, with_api
 from tests.support.lab import Lab, make_lab
+from tests.support.shown_trees import NAME, degraded, done, has, healths, listened
 from tests.support.valkey import ValkeyServer
-from tests.support.waiting import wait_until
+from tests.support.waiting import until
 
-NAME = "shop-development"
 NODE = "uid parentUids group version kind namespace name health message images createdAt"
 QUERY = f"""query Q($environment: String = "development") {{
     environment(project: "shop", name: $environment) {{ resourceTree {{ {NODE} }} }} }}"""
@@ -51,37 +48,6 @@ def shop(tmp_path: Path, valkey: ValkeyServer, fake: FakeArgoCd) -> Iterator[Lab
         yield lab
         assert isinstance(lab.ports.delivery, ArgoCdDelivery)
         lab.ports.delivery.close()
-
-
-def done(lab: Lab, change: Change) -> None:
-    """Carry a change out, with all that follows in the delivery."""
-    with lab.observer():
-        job = lab.admit(change)
-        lab.work("shop")
-        assert lab.ended(job.id).state is JobState.SUCCEEDED
-
-
-def has(fake: FakeArgoCd, environment: str = "development") -> None:
-    """Argo CD has an Application with what was recorded of one."""
-    name = f"shop-{environment}"
-    fake.applications.setdefault(name, {"metadata": {"name": name}, "spec": {"project": "shop"}})
-    fake.trees.change(name, recorded_tree())
-
-
-async def until(condition: Callable[[], object], what: str) -> None:
-    await asyncio.to_thread(wait_until, condition, what)
-
-
-async def listened(fake: FakeArgoCd, name: str = NAME) -> None:
-    await until(lambda: fake.trees.streams(name), "a stream to Argo CD")
-
-
-def healths(item: dict[str, Any], kind: str = "Pod") -> list[str]:
-    return sorted(node["health"] for node in item["nodes"] if node["kind"] == kind)
-
-
-def degraded(node: Body) -> None:
-    node["health"] = {"status": "Degraded", "message": "Back-off pulling image"}
 
 
 def test_a_tree_is_read_when_it_is_asked_for(shop: Lab) -> None:

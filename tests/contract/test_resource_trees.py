@@ -18,7 +18,7 @@ from gitops.rollouts import HealthStatus
 from tests.support.argocd_state import PASSWORD, TOKEN, FakeArgoCd
 from tests.support.argocd_trees import recorded_tree, recorded_trees
 from tests.support.fake_argocd import fake_argocd
-from tests.support.waiting import wait_until
+from tests.support.waiting import until
 
 NAME = "shop-development"
 APPLICATION = Application("shop", "development", NAME, "a" * 40, ephemeral=False)
@@ -55,10 +55,6 @@ def hearing(trees: ArgoCdTrees | LocalTrees, story: Callable[[AsyncGenerator[Non
             await story(rings)
 
     asyncio.run(run())
-
-
-async def until(condition: Callable[[], object], what: str) -> None:
-    await asyncio.to_thread(wait_until, condition, what)
 
 
 def test_a_tree_is_what_argo_cd_shows_now(fake: FakeArgoCd, trees: ArgoCdTrees) -> None:

@@ -1,7 +1,6 @@
 """What Lucity does on a real Soft-serve that takes its tokens away while it runs, and what it remembers of it."""
 
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -9,27 +8,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.mirrors import Mirrors
 from adapters.ports import Unreachable
 from adapters.records import PushState
 from adapters.softserve import SoftServeGitHost
 from adapters.softserve_ssh import Ssh
-from tests.support.git import Site, new_commit
-from tests.support.softserve import SoftServe, running
+from tests.support.git import Site, first_commit, new_commit
+from tests.support.softserve import SoftServe
 from tests.support.waiting import wait_until
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[SoftServe]:
-    """A server of this test's own, to be changed."""
-    with running(tmp_path / "soft serve") as server:
-        yield server
-
-
-def first_commit(mirrors: Mirrors) -> str:
-    sha = mirrors.commit("myapp", "", new_commit("project(create): myapp", {"a": b"1"}))
-    assert mirrors.push("myapp", "", sha).state is PushState.ACCEPTED
-    return sha
 
 
 class TestRevokedTokens:

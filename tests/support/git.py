@@ -9,7 +9,7 @@ from pathlib import Path
 from adapters.git_process import clean_environment
 from adapters.local_git import LocalGitHost
 from adapters.mirrors import Mirrors
-from adapters.records import NewCommit
+from adapters.records import NewCommit, PushState
 from adapters.signing import Signatures, Signer
 from adapters.softserve import SoftServeGitHost
 from tests.support.softserve import SoftServe
@@ -150,3 +150,10 @@ def delay_pushes(repository: Path, seconds: float) -> None:
 def new_commit(subject: str, writes: Mapping[str, bytes | None], *, at: datetime = AT) -> NewCommit:
     """A commit by Ann."""
     return NewCommit(f"{subject}\n", "Ann", "ann@example.org", at, dict(writes))
+
+
+def first_commit(mirrors: Mirrors) -> str:
+    """One commit of the project myapp, pushed; its SHA."""
+    sha = mirrors.commit("myapp", "", new_commit("project(create): myapp", {"a": b"1"}))
+    assert mirrors.push("myapp", "", sha).state is PushState.ACCEPTED
+    return sha

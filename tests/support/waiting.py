@@ -1,5 +1,6 @@
 """Waiting for a condition, with a generous deadline and a word on what was waited for."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -12,3 +13,8 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"waited {DEADLINE_SECONDS:.0f} s for {what}"
         time.sleep(0.005)
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    """The same without holding the loop up."""
+    await asyncio.to_thread(wait_until, condition, what)

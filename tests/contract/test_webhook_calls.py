@@ -1,0 +1,49 @@
+"""Calls to the outside: which addresses are refused, and how a call is signed."""
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.webhook_calls import call, judge_url, signature
+from gitops.problems import Refused
+from tests.support.webhook_receiver import Call, Receiver, is_signed_by
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.org/x",
+        "https://127.0.0.1/x",
+        "https://[::1]/x",
+        "https://169.254.169.254/latest",
+        "https://[::ffff:10.0.0.1]/",
+        "https://user:secret@example.org/",
+        "ftp://example.org",
+        "https://",
+        "https://example.org:0/",
+        "https://exa mple.org/",
+    ],
+)
+def test_addresses_inside_are_refused(url: str) -> None:
+    with pytest.raises(Refused):
+        judge_url(url, local=False)
+
+
+def test_a_name_that_stands_for_an_address_inside_is_not_called(taker: Receiver) -> None:
+    answer = call(f"https://localhost:{taker.port}/hook", {}, b"{}", local=False)
+    assert (answer.status, taker.calls) == (None, [])
+    assert "no public address" in (answer.error or "")
+
+
+@given(body=st.binary(max_size=200), at=st.integers(0, 2**33), key=st.binary(min_size=24, max_size=64))
+def test_signatures_are_those_of_the_specification(body: bytes, at: int, key: bytes) -> None:
+    secret = "whsec_" + base64.b64encode(key).decode()
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(at),
+        "webhook-signature": signature("msg_1", at, body, [secret]),
+    }
+    assert is_signed_by(secret, Call(headers, body))
+    assert not is_signed_by(secret, Call({**headers, "webhook-timestamp": str(at + 1)}, body))
