@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Protocol, Self
 
@@ -27,6 +28,7 @@ from api.threads import call
 RING = 5000
 """Events kept in memory, and events that may wait for one listener."""
 RETRY_SECONDS = 0.5
+_CURSORS_KEPT = 256
 
 Wanted = Callable[[Event], bool]
 
@@ -67,6 +69,7 @@ class Cursor:
     sequence: int
 
     @classmethod
+    @lru_cache(_CURSORS_KEPT)  # every listener asks for the same ones
     def parse(cls, text: str) -> Self:
         """Raise Refused(InvalidInput) for what is no cursor."""
         return cls(*parse_cursor(text))

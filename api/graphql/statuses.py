@@ -112,9 +112,14 @@ class EnvironmentStatus(Node):
 class EnvironmentStatusEvent(streams.Item):
     """The status as it was then."""
 
-    status: EnvironmentStatus
     project_name: strawberry.Private[str]
     environment_name: strawberry.Private[str]
+    view: strawberry.Private[StatusView]
+
+    @strawberry.field
+    def status(self) -> EnvironmentStatus:
+        """Made once for all who are told the same."""
+        return EnvironmentStatus.of(self.project_name, self.environment_name, self.view)
 
     @field("The environment as it is now.")
     async def environment(self, info: Info) -> Environment:
@@ -139,9 +144,9 @@ class StatusSubscription:
         async for moment in streams.moments(info, after, wanted, project):
             yield EnvironmentStatusEvent(
                 **moment.item("environmentStatus"),
-                status=EnvironmentStatus.of(project, environment, await _view(info, moment, project, environment)),
                 project_name=project,
                 environment_name=environment,
+                view=await _view(info, moment, project, environment),
             )
 
 
