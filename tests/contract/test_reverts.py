@@ -1,42 +1,30 @@
-"""Reverts through the whole of Lucity: ours and by hand, merges, environments that come back, and any order at all."""
+"""Reverts through the whole of Lucity: ours and by hand, merges, environments that come back."""
 
 import asyncio
-import random
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from adapters.records import JobRecord, JobState
+from adapters.records import JobState
 from gitops import messages
-from gitops.changes import ActorKind, Change
-from gitops.commits import CommitKind, CommitRecord
+from gitops.changes import ActorKind
+from gitops.commits import CommitKind
 from gitops.operations import (
-    AddService,
     CreateEnvironment,
     CreateProject,
     DeleteEnvironment,
     Deploy,
-    Scale,
     ServiceImage,
     SetHold,
-    SetVariables,
-    VariableSetting,
 )
 from gitops.problems import AlreadyExists, Conflict, ConflictCode, GateClosed, InvalidInput, Refused
-from gitops.repository import environment_names, images
-from gitops.tree import Tree
-from gitops.values import changes, render_key
-from gitops.yamltext import parse
+from gitops.repository import environment_names
 from jobs import heads
 from jobs.reverts import revert_of
 from tests.support.git import git
 from tests.support.graphql_lab import Api, with_api
-from tests.support.lab import ANN, Lab, make_lab
-from tests.support.valkey import ValkeyServer
+from tests.support.lab import ANN, Lab
+from tests.support.reverting import deploy, done, ended, files, head, in_production, record, reverted, running, tree
 
 ROBOT = replace(ANN, id="tok_robot", kind=ActorKind.AUTOMATION)
 VALUES = "environments/production/values.yaml"
@@ -48,59 +36,8 @@ REVERT = """mutation R($commit: String!, $reason: String, $override: Boolean) {
 
 
 @pytest.fixture
-def shop(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
-    """Services api and web, deployed to production twice; environments that nobody looks after."""
-    with closing(make_lab(tmp_path, valkey.url)) as lab:
-        lab.flush()
-        with lab.observer():
-            created = lab.admit(CreateProject("shop", ("production", "staging")))
-            lab.work("shop")
-            assert lab.ended(created.id).state is JobState.SUCCEEDED
-        services = [AddService("shop", name, f"registry.example.com/{name}") for name in ("api", "web")]
-        lab.carry(*services, deploy("one"), deploy("two"))
-        yield lab
-
-
-def deploy(tag: str, *names: str) -> Deploy:
-    return Deploy("shop", "production", tuple(ServiceImage(name, tag) for name in names or ("api", "web")))
-
-
-def head(lab: Lab) -> str:
-    return lab.ports.events.heads(["shop"])["shop"]
-
-
-def tree(lab: Lab, sha: str | None = None) -> Tree:
-    return lab.ports.repositories.snapshot("shop", sha or head(lab))
-
-
-def files(of: Tree) -> dict[str, bytes | None]:
-    return {path: of.read(path) for path in of.files("")}
-
-
-def running(lab: Lab) -> dict[str, str]:
-    return {name: image.tag for name, image in (images(tree(lab), "production") or {}).items()}
-
-
-def record(lab: Lab, sha: str) -> CommitRecord:
-    return lab.ports.history.find("shop", head(lab), [sha])[sha]
-
-
-def done(lab: Lab, change: Change, *, reason: str | None = None) -> str:
-    """The commit of a change that landed."""
-    job = ended(lab, change, reason=reason)
-    assert job.commit is not None, job
-    return job.commit
-
-
-def ended(lab: Lab, change: Change, *, reason: str | None = None) -> JobRecord:
-    with lab.observer():
-        job = lab.admit(change, reason=reason)
-        lab.work("shop")
-        return lab.ended(job.id)
-
-
-def reverted(lab: Lab, sha: str) -> str:
-    return done(lab, revert_of(lab.ports, "shop", sha))
+def shop(lab: Lab) -> Lab:
+    return in_production(lab)
 
 
 def test_a_deployment_is_taken_back_over_the_api_with_a_word_about_it(shop: Lab) -> None:
@@ -269,86 +206,3 @@ def test_a_held_service_is_reverted_by_a_person_with_a_reason_only(shop: Lab) ->
         assert isinstance(refused.value.problem, GateClosed)
     sha = done(shop, replace(change, override=True), reason="it broke")
     assert messages.parse(record(shop, sha).git.message).all(messages.OVERRIDE) == ("hold: it broke",)
-
-
-def told(of: Tree) -> dict[tuple[str, str], str]:
-    """The model: every key of every file of values, and that the file is there."""
-    found = {}
-    for path in of.files(""):
-        found[path, ""] = ""
-        if path.endswith(("/values.yaml", "environment.yaml")) and "charts" not in path:
-            values = changes({}, parse(of.read(path) or b"", path).data)
-            found |= {(path, render_key(one.key)): repr(one.after) for one in values}
-    return found
-
-
-def wanted(was: dict[Any, str], became: dict[Any, str], now: dict[Any, str]) -> dict[Any, str] | None:
-    """The model after a revert; None: a conflict."""
-    result = dict(now)
-    for path in {path for path, _ in was.keys() | became.keys()}:
-        before, after, stands = ({key: one[key] for key in one if key[0] == path} for one in (was, became, now))
-        if before in (after, stands):
-            continue
-        if stands != after and not (before and after and stands):
-            return None
-        for key in before.keys() | after.keys():
-            if before.get(key) == after.get(key) or stands.get(key) == before.get(key):
-                continue
-            if stands.get(key) != after.get(key):
-                return None
-            result.pop(key, None)
-            result |= {key: before[key]} if key in before else {}
-    return result
-
-
-def some_change(chance: random.Random, number: int, standing: tuple[str, ...]) -> Change:
-    environment = chance.choice(["production", "staging"])
-    service = chance.choice(["api", "web"])
-    preview = f"pr-{chance.randrange(2)}"
-    delete = DeleteEnvironment("shop", preview)
-    create = CreateEnvironment("shop", preview, environment, ephemeral=True)
-    return chance.choice(
-        [
-            Deploy("shop", environment, (ServiceImage(service, f"t{number}"),)),
-            Scale("shop", environment, service, chance.randrange(1, 4)),
-            SetVariables("shop", environment, service, (VariableSetting("A", str(chance.randrange(3))),)),
-            SetVariables("shop", environment, service, (VariableSetting("B", str(chance.randrange(3))),)),
-            delete if preview in standing else create,
-        ]
-    )
-
-
-@pytest.mark.parametrize(("seed", "changes"), [(1, 25), (2, 200)])
-def test_random_changes_reverted_in_random_order_agree_with_a_model(shop: Lab, seed: int, changes: int) -> None:
-    chance = random.Random(seed)  # noqa: S311 - a story, no secret
-    commits: list[str] = []
-    with shop.observer():
-        for number in range(changes):
-            job = shop.admit(some_change(chance, number, environment_names(tree(shop))))
-            shop.work("shop")
-            ended = shop.ended(job.id)
-            assert ended.state is JobState.SUCCEEDED, ended
-            commits += [ended.commit] if ended.commit else []
-        outcomes = set()
-        for sha in chance.sample(commits, len(commits)):
-            outcomes.add(compared(shop, sha))
-    assert outcomes >= {"conflict", "commit"}
-
-
-def compared(shop: Lab, sha: str) -> str:
-    """What became of a revert, which is what the model says."""
-    change = revert_of(shop.ports, "shop", sha)
-    expected = wanted(*(told(tree(shop, one)) for one in (change.parent, sha, head(shop))))
-    if expected is None:
-        with pytest.raises(Refused) as refused:
-            shop.admit(change)
-        assert isinstance(refused.value.problem, Conflict)
-        assert refused.value.problem.paths
-        assert refused.value.problem.commits
-        return "conflict"
-    job = shop.admit(change)
-    shop.work("shop")
-    ended = shop.ended(job.id)
-    assert ended.state is JobState.SUCCEEDED, ended
-    assert told(tree(shop)) == expected
-    return "no change" if ended.no_change else "commit"
