@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     build_disk_mib: int = Field(default=20 * 1024, ge=1)
     """A build that writes more is ended and fails; every layer is a copy in full."""
     build_log_mib: int = Field(default=10, ge=1)
-    """What a build prints beyond this is left out of its log."""
+    """What a build prints beyond this, or beyond 40,000 lines, is left out of its log."""
     build_processes: int = Field(default=2048, ge=16)
     """Processes and threads that one build may have."""
     build_cache_mib: int = Field(default=20 * 1024, ge=0)
