@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from adapters.failpoints import Failpoints
 from adapters.git_wiring import build_secrets
@@ -27,6 +28,9 @@ def read_settings(given: Mapping[str, object] | None = None) -> Settings:
         build_secrets(settings)
     except ValidationError as error:
         raise StartFailed("\n".join(_sentence(item["loc"], item["msg"]) for item in error.errors())) from None
+    except SettingsError as error:
+        name = str(error).partition('"')[2].partition('"')[0].upper()
+        raise StartFailed(f"the setting LUCITY_{name} is wrong: it is no JSON; see `lucity settings`") from None
     except ValueError as error:
         raise StartFailed(str(error)) from None
     return settings

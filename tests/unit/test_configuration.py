@@ -1,5 +1,8 @@
 """Settings as a process starts with them: each mistake is a sentence that names the variable and no secret."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +67,15 @@ def test_a_file_of_another_system_that_says_nothing_stops_the_start(
     for judge in (require_secrets, require_others):
         with pytest.raises(StartFailed, match=f"LUCITY_{name.upper()} {said}: {path}"):
             judge(given.model_copy(update={name: path}))
+
+
+def test_a_setting_that_is_no_json_is_named(tmp_path: Path) -> None:
+    program = Path(sys.executable).parent / "lucity"
+    command = [str(program), "up", "--no-browser", "--data", str(tmp_path)]
+    given = {**os.environ, "LUCITY_NAMESPACE_QUOTA": "nope"}
+    ended = subprocess.run(command, env=given, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert "the setting LUCITY_NAMESPACE_QUOTA is wrong: it is no JSON" in ended.stderr
 
 
 def test_a_start_with_a_redis_of_its_own_needs_no_other() -> None:
