@@ -121,9 +121,11 @@ class _Remote:
         return source_answers.refs(self._git("ls-remote", "--quiet", "--", self.address.url, *patterns))
 
     def find(self, revision: str) -> str:
-        """The full SHA of a branch, a tag, or a full or short SHA."""
+        """The full SHA of a branch, a tag, any ref by its full name, or a full or short SHA."""
         if source_answers.FULL_SHA.fullmatch(revision):
             return revision
+        if revision.startswith("refs/") and (named := self.refs(revision).get(revision)):
+            return named
         names = (f"refs/heads/{revision}", f"refs/tags/{revision}", f"refs/tags/{revision}^{{}}")
         found = source_answers.named(self.refs(*names), revision)
         if found is None and source_answers.SHORT_SHA.fullmatch(revision):
