@@ -124,8 +124,10 @@ class _Remote:
         """The full SHA of a branch, a tag, any ref by its full name, or a full or short SHA."""
         if source_answers.FULL_SHA.fullmatch(revision):
             return revision
-        if revision.startswith("refs/") and (named := self.refs(revision).get(revision)):
-            return named
+        if revision.startswith("refs/"):
+            named = self.refs(revision, f"{revision}^{{}}")
+            if sha := named.get(f"{revision}^{{}}") or named.get(revision):
+                return sha
         names = (f"refs/heads/{revision}", f"refs/tags/{revision}", f"refs/tags/{revision}^{{}}")
         found = source_answers.named(self.refs(*names), revision)
         if found is None and source_answers.SHORT_SHA.fullmatch(revision):

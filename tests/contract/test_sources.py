@@ -103,7 +103,7 @@ def test_tags_stand_for_their_commits(repository: SourceRepository, git_sources:
     git(repository.author.folder, "tag", "-a", "v1", "-m", "one", sha)
     git(repository.author.folder, "tag", "light", sha)
     git(repository.author.folder, "push", "--quiet", "origin", "v1", "light")
-    for tag in ("v1", "light", "refs/heads/main", "refs/tags/light"):
+    for tag in ("v1", "light", "refs/heads/main", "refs/tags/light", "refs/tags/v1"):
         with git_sources.checkout(repository.url, tag, None) as checkout:
             assert checkout.sha == sha
 
