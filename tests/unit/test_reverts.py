@@ -1,26 +1,19 @@
 """What a revert puts back, what it leaves alone, and what stops it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from random import Random
-from typing import Any
+from dataclasses import replace
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from gitops.changes import ActorKind, Change, Context
+from gitops.changes import ActorKind, Change
 from gitops.gates import passed
 from gitops.messages import parse as parse_message
 from gitops.operations import (
     AddService,
     CreateEnvironment,
     DeleteEnvironment,
-    Deploy,
     RemoveService,
-    Revert,
     Scale,
-    ServiceImage,
     SetHold,
     SetVariables,
     UpdateService,
@@ -28,87 +21,10 @@ from gitops.operations import (
     VariableSetting,
 )
 from gitops.problems import Conflict, ConflictCode, GateClosed, InvalidInput, NotFound, Refused
-from gitops.repository import effective_values, environment_names, images, read_environment
-from gitops.tree import Files, Overlaid, Writes
-from gitops.values import changes, render_key
+from gitops.repository import effective_values, environment_names, read_environment
 from gitops.yamltext import edit, parse
+from tests.support.retelling import VALUES, deploy, sha, story, tags, variable
 from tests.support.shop import CONTEXT, RUNNING, SHOP
-
-VALUES = "environments/development/values.yaml"
-STAGING = "environments/staging/values.yaml"
-
-
-@dataclass
-class Story:
-    """A history: trees one after the other, named by SHAs that count."""
-
-    trees: list[Files]
-    titles: list[str]
-
-    def do(self, change: Change, *, actor: ActorKind = ActorKind.PERSON) -> str:
-        """One commit by Lucity; its SHA."""
-        context = self.context(actor)
-        draft = passed(change.apply(self.head, context), context)
-        return self.write(draft.writes, draft.subject)
-
-    def write(self, writes: Writes, title: str = "by hand") -> str:
-        """One commit by hand; its SHA."""
-        self.trees.append(self.head.with_writes(writes))
-        self.titles.append(title)
-        return sha(len(self.trees) - 1)
-
-    def revert(self, commit: str, *, override: bool = False) -> Revert:
-        """The change that takes back one of the commits."""
-        number = int(commit, 16)
-        before, after = self.trees[number - 1], self.trees[number]
-        paths = {path for path in before.content.keys() | after.content.keys() if before.read(path) != after.read(path)}
-        parts = (path.split("/") for path in paths)
-        places = {"/".join(part[: 2 if part[0] == "environments" else 1]) for part in parts}
-        title = self.titles[number]
-        return Revert("shop", commit, sha(number - 1), title, tuple(sorted(places)), (), override)
-
-    def context(self, actor: ActorKind = ActorKind.PERSON) -> Context:
-        """What the next change may know."""
-        trees = {sha(number): tree for number, tree in enumerate(self.trees)}
-        head, who = sha(len(self.trees) - 1), replace(CONTEXT.actor, kind=actor)
-        return replace(CONTEXT, reason="a mistake", head=head, actor=who, at=trees.get, since=self.since)
-
-    def since(self, commit: str, path: str) -> list[str]:
-        """See Context.since."""
-        later = range(int(commit, 16) + 1, len(self.trees))
-        return [sha(one) for one in later if self.trees[one].read(path) != self.trees[one - 1].read(path)]
-
-    def refusal(self, commit: str) -> Any:
-        """Why it cannot be taken back."""
-        with pytest.raises(Refused) as refused:
-            self.do(self.revert(commit))
-        return refused.value.problem
-
-    @property
-    def head(self) -> Files:
-        """The newest tree."""
-        return self.trees[-1]
-
-
-def sha(number: int) -> str:
-    return f"{number:040x}"
-
-
-def story(tree: Files = RUNNING) -> Story:
-    return Story([tree], ["project(create): shop"])
-
-
-def deploy(tag: str, *names: str, environment: str = "development") -> Deploy:
-    return Deploy("shop", environment, tuple(ServiceImage(name, tag) for name in names or ("api", "web")))
-
-
-def variable(value: str, *, service: str | None = "api", environment: str | None = "development") -> SetVariables:
-    return SetVariables("shop", environment, service, (VariableSetting("A", value),))
-
-
-def tags(tree: Files) -> dict[str, str]:
-    return {name: image.tag for name, image in (images(tree, "development") or {}).items()}
-
 
 CHANGES: dict[str, Change] = {
     "deploy": deploy("9"),
@@ -342,135 +258,6 @@ def test_nulls_empty_mappings_and_kinds_of_values_are_told_apart(
         return
     writes = told.revert(done).apply(told.head, told.context()).writes
     assert parse(writes[VALUES] or b"", VALUES).data == expected
-
-
-State = dict[tuple[str, str], object]
-"""The model: (file, key) → value, and (file, '') for the file itself."""
-_steps = st.lists(
-    st.one_of(
-        st.builds(
-            lambda path, key, value: ("set", path, key, value),
-            st.sampled_from([VALUES, STAGING, "environments/pr-1/values.yaml", "project.yaml"]),
-            st.sampled_from([("a",), ("b", "x"), ("b", "y"), ("c", "d", "e"), ("c", "f")]),
-            st.sampled_from([1, 2, "1", None, True, [1, 2]]),
-        ),
-        st.builds(
-            lambda path, key: ("unset", path, key, None),
-            st.sampled_from([VALUES, STAGING]),
-            st.sampled_from([("a",), ("b", "x"), ("b", "y"), ("c", "d", "e"), ("c", "f")]),
-        ),
-        st.builds(lambda path: ("toggle", path, (), None), st.sampled_from([STAGING, "environments/pr-1/values.yaml"])),
-    ),
-    min_size=1,
-    max_size=25,
-)
-
-
-def model(tree: Files) -> State:
-    found: State = {}
-    for path, data in tree.content.items():
-        found[path, ""] = None
-        if path.endswith("values.yaml") or path == "project.yaml":
-            found |= {(path, render_key(one.key)): one.after for one in changes({}, parse(data, path).data)}
-    return found
-
-
-def step(tree: Files, kind: str, path: str, key: tuple[str, ...], value: object) -> Writes:
-    data = tree.read(path)
-    if kind == "toggle":
-        return {path: None if data is not None else b"a: 1\nc: {f: 2}\n"}
-    if data is None:
-        return {}
-    return {path: edit(data, path, [(key, value)] if kind == "set" else [], [key] if kind == "unset" else [])}
-
-
-def expected(before: State, after: State, now: State) -> State | None:
-    """The model's revert; None: a conflict."""
-    result = dict(now)
-    files = {path for path, _ in before.keys() | after.keys()}
-    for path in files:
-        of = [{key: value for key, value in one.items() if key[0] == path} for one in (before, after, now)]
-        if typed(of[0]) == typed(of[1]) or typed(of[2]) == typed(of[0]):
-            continue
-        if typed(of[2]) != typed(of[1]) and any((path, "") not in one for one in of):
-            return None
-        for key in of[0].keys() | of[1].keys():
-            was, became, stands = (_standing(one, key) for one in of)
-            if was in (became, stands):
-                continue
-            if stands != became:
-                return None
-            result.pop(key, None)
-            result |= {key: of[0][key]} if key in of[0] else {}
-    return {key: value for key, value in result.items() if value != {} or not _holds_more(result, key)}
-
-
-def _standing(state: State, key: tuple[str, str]) -> str | None:
-    """What stands at a key; all mappings are alike, for what changes in them is told of the keys below."""
-    return repr(state[key]) if key in state else repr({}) if _holds_more(state, key) else None
-
-
-def _holds_more(state: State, key: tuple[str, str]) -> bool:
-    """Whether something stands below a key."""
-    return any(path == key[0] and below.startswith(f"{key[1]}.") for path, below in state)
-
-
-def typed(state: State) -> dict[tuple[str, str], str]:
-    return {key: repr(value) for key, value in state.items()}
-
-
-@given(_steps, st.randoms(use_true_random=False))
-@example(
-    [
-        ("toggle", STAGING, (), None),
-        ("toggle", STAGING, (), None),
-        ("unset", STAGING, ("c", "f"), None),
-        ("set", STAGING, ("c", "d", "e"), 1),
-    ],
-    Random(1),  # noqa: S311 - the same order every time
-)
-@example(
-    [
-        ("set", STAGING, ("c", "d", "e"), 1),
-        ("set", STAGING, ("c", "f"), 2),
-        ("toggle", STAGING, (), None),
-        ("toggle", STAGING, (), None),
-    ],
-    Random(3),  # noqa: S311 - the same order every time
-)
-@example(
-    [
-        ("toggle", STAGING, (), None),
-        ("toggle", STAGING, (), None),
-        ("unset", STAGING, ("c", "f"), None),
-        ("set", STAGING, ("c", "f"), 2),
-    ],
-    Random(1),  # noqa: S311 - the same order every time
-)
-def test_reverts_in_any_order_do_what_a_model_of_keys_does(steps: list[Any], random: Any) -> None:
-    told = story(SHOP.with_writes({VALUES: b"# top\na: 0 # first\nb:\n  x: 0\n", "project.yaml": b"a: 0\n"}))
-    told.trees[0] = told.head.with_writes({"project.yaml": b"pipeline: []\n"})
-    done = [told.write(writes) for one in steps if (writes := step(told.head, *one))]
-    for commit in random.sample(done, len(done)):
-        number = int(commit, 16)
-        wanted = expected(*(model(told.trees[one]) for one in (number - 1, number, -1)))
-        if wanted is None:
-            assert told.refusal(commit).code is ConflictCode.CHANGED_SINCE
-        else:
-            told.do(told.revert(commit))
-            # What somebody wrote as {…} stays when its last key goes: see gitops.yamltext.edit.
-            found = {key: value for key, value in model(told.head).items() if value != {} or key in wanted}
-            assert typed(found) == typed(wanted)
-
-
-@given(st.dictionaries(st.sampled_from(["a", "b/c", "b/d", "e/f/g"]), st.sampled_from([b"x", None])))
-def test_a_tree_under_writes_reads_as_one_that_was_written(writes: dict[str, bytes | None]) -> None:
-    below = Files({"b/c": b"1", "e/f/h": b"2", "a": b"3"})
-    overlaid, written = Overlaid(below, writes), below.with_writes(writes)
-    for path in ("", "a", "b", "b/c", "b/d", "e", "e/f", "e/f/g"):
-        assert overlaid.read(path) == written.read(path)
-        assert overlaid.folder(path) == written.folder(path)
-        assert list(overlaid.files(path)) == list(written.files(path))
 
 
 def test_the_effective_values_are_those_from_before() -> None:
