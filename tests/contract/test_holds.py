@@ -56,11 +56,11 @@ def test_nothing_of_an_environment_joins_the_claim_of_its_creation_or_deletion(r
     assert claimed(redis) == ids(jobs[0], jobs[2], jobs[3])
 
 
-def test_nothing_follows_the_creation_of_a_project_in_its_claim(redis: RedisPorts) -> None:
+def test_the_creation_of_a_project_holds_back_what_is_about_an_environment(redis: RedisPorts) -> None:
     creation, *others = redis.admit(a_job(JobKind.PROJECT_CREATE, "development"), a_job(), a_job(DEPLOY, "development"))
     assert claimed(redis) == ids(creation)
     redis.land(creation)
-    assert claimed(redis) == []
+    assert claimed(redis) == ids(others[0])
     (deletion,) = redis.admit(a_job(JobKind.PROJECT_DELETE))
     assert claimed(redis) == ids(*others, deletion)
     redis.ledger.settle([Outcome(creation.id, JobState.SUCCEEDED)])

@@ -3,7 +3,7 @@
 -- for none of them, and takes along, in order, all that is ahead of it in the queue.
 local CREATION_YIELDS_AFTER = 5000 -- milliseconds a creation waits before a deletion passes it though nobody tried it
 
--- What the WAITING jobs hold: `all` of the project (or its creation again, while it is `deleting`), environments `held`, environments whose creation `yields` to a deletion.
+-- What the WAITING jobs hold: `all` environments of the project (or its creation again, while it is `deleting`), environments `held`, environments whose creation `yields` to a deletion.
 local function waiting_holds(lane)
   local holds = { all = false, held = {}, yields = {}, yielding = false, passing = 0,
     behind = {}, all_behind = false, delayed = false }
@@ -61,7 +61,7 @@ local function is_held(job, holds)
     if holds.behind[environment] then return true end
   end
   if job.number < holds.passing then return false end
-  if holds.all then return true end
+  if holds.all and job.environments ~= '' then return true end
   for environment in each(job.environments) do
     if holds.held[environment] then return true end
     if holds.yields[environment] and holds.yields[environment] < job.number then return true end
