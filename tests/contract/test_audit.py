@@ -51,10 +51,7 @@ def lab(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
     """A project with two services and two deployments."""
     with closing(make_lab(tmp_path / "lucity", valkey.url)) as made:
         made.flush()
-        with made.observer():
-            job = made.admit(CreateProject("shop", ("development", "staging")))
-            made.work("shop")
-            assert made.ended(job.id).state is JobState.SUCCEEDED
+        made.settle(CreateProject("shop", ("development", "staging")))
         made.carry(*(AddService("shop", name, f"registry.example.com/{name}", port=80) for name in ("api", "web")))
         made.carry(deploy(api="a1", web="w1"), deploy(api="a2"))
         yield made

@@ -84,10 +84,7 @@ def make_shop(folder: Path, valkey: ValkeyServer, builder: FakeBuilder, **settin
         lab.ports = replace(
             lab.ports, sources=sources, builder=builder, registry=FakeRegistry(REGISTRY, builder.pushed)
         )
-        with lab.observer():
-            created = lab.admit(CreateProject("shop", ("development", "staging")))
-            lab.work("shop")
-            assert lab.ended(created.id).state is JobState.SUCCEEDED
+        lab.settle(CreateProject("shop", ("development", "staging")))
         lab.carry(AddService("shop", "api", IMAGE, source=Source(URL)), AddService("shop", "web", "elsewhere/web"))
         yield Shop(lab, sources, builder, sha)
 

@@ -65,10 +65,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         with closing(make_lab(tmp_path, valkey.url, **settings)) as lab:
             source = SourceRepository.make(tmp_path / "forge" / "shop.git")
             made = Shop(lab, source, registry)
-            with lab.observer():
-                created = lab.admit(CreateProject("shop", ("development",)))
-                lab.work("shop")
-                assert lab.ended(created.id).state is JobState.SUCCEEDED
+            lab.settle(CreateProject("shop", ("development",)))
             lab.carry(AddService("shop", "api", made.image, source=Source(source.url)))
             assert isinstance(lab.ports.registry, OciRegistry)
             with closing(lab.ports.registry):

@@ -36,10 +36,7 @@ def shop(lab: Lab, registry: FakeRegistry) -> Lab:
 
 
 def grow(lab: Lab, image: str) -> None:
-    with lab.observer():
-        created = lab.admit(CreateProject("shop", ("development", "staging")))
-        lab.work("shop")
-        assert lab.ended(created.id).state is JobState.SUCCEEDED
+    lab.settle(CreateProject("shop", ("development", "staging")))
     lab.carry(AddService("shop", "api", image, port=8080))
 
 

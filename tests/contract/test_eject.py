@@ -15,7 +15,6 @@ import pytest
 import yaml
 from starlette.testclient import TestClient
 
-from adapters.records import JobState
 from api.app import create_app
 from gitops.changes import ActorKind
 from gitops.operations import (
@@ -49,10 +48,7 @@ def lab(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
     """A project with different things in each of three environments."""
     with closing(make_lab(tmp_path / "lucity", valkey.url)) as made:
         made.flush()
-        with made.observer():
-            job = made.admit(CreateProject("shop", ENVIRONMENTS))
-            made.work("shop")
-            assert made.ended(job.id).state is JobState.SUCCEEDED
+        made.settle(CreateProject("shop", ENVIRONMENTS))
         made.carry(*(AddService("shop", name, f"registry.example.com/{name}", port=8080) for name in ("api", "web")))
         made.carry(
             *(

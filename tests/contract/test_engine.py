@@ -21,10 +21,7 @@ from tests.support.lab import Lab, make_lab
 @pytest.fixture
 def shop(lab: Lab) -> Lab:
     """A project with development and staging, and service api."""
-    with lab.observer():
-        created = lab.admit(CreateProject("shop", ("development", "staging")))
-        lab.work("shop")
-        assert lab.ended(created.id).state is JobState.SUCCEEDED
+    lab.settle(CreateProject("shop", ("development", "staging")))
     lab.carry(AddService("shop", "api", "registry.example.com/shop/api", port=8080))
     return lab
 

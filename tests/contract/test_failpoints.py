@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from adapters.failpoints import NAMES, FailpointRaised, Failpoints
-from adapters.records import JobState
 from gitops.operations.deployments import Deploy, ServiceImage
 from gitops.operations.projects import CreateProject
 from gitops.operations.services import AddService
@@ -19,10 +18,7 @@ from tests.support.valkey import ValkeyServer
 def shop(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
     with closing(make_lab(tmp_path, valkey.url)) as lab:
         lab.flush()
-        with lab.observer():
-            created = lab.admit(CreateProject("shop", ("development",)))
-            lab.work("shop")
-            assert lab.ended(created.id).state is JobState.SUCCEEDED
+        lab.settle(CreateProject("shop", ("development",)))
         lab.carry(AddService("shop", "api", "registry.example.com/shop/api"))
         yield lab
 

@@ -29,10 +29,7 @@ HOLDS = """{ environment(project: "shop", name: "staging") {
 @pytest.fixture
 def shop(lab: Lab) -> Lab:
     """Services api and web, which run in development."""
-    with lab.observer():
-        created = lab.admit(CreateProject("shop", ("development", "staging")))
-        lab.work("shop")
-        assert lab.ended(created.id).state is JobState.SUCCEEDED
+    lab.settle(CreateProject("shop", ("development", "staging")))
     images = (ServiceImage("api", "a1"), ServiceImage("web", "w1"))
     lab.carry(
         AddService("shop", "api", "registry.example.com/api"),

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from adapters.records import JobState
 from gitops.operations.deployments import Deploy, ServiceImage
 from gitops.operations.projects import CreateProject
 from gitops.operations.services import AddService
@@ -42,10 +41,7 @@ EVERYTHING = """query Everything { project(name: "shop") {
 @pytest.fixture
 def shop(lab: Lab) -> Lab:
     """A project with two environments, service api, and two deployments of it."""
-    with lab.observer():
-        created = lab.admit(CreateProject("shop", ("development", "staging")))
-        lab.work("shop")
-        assert lab.ended(created.id).state is JobState.SUCCEEDED
+    lab.settle(CreateProject("shop", ("development", "staging")))
     add = AddService("shop", "api", "registry.example.com/shop/api", port=8080)
     lab.carry(add, deploy("a1b2c3d"), deploy("1234567"))
     return lab
@@ -232,10 +228,7 @@ def test_a_broken_project_shows_its_problems_and_leaves_others_alone(shop: Lab) 
 
 def test_a_page_asks_redis_as_often_as_one_project_does(shop: Lab) -> None:
     for name in ("books", "cards", "dice"):
-        with shop.observer():
-            created = shop.admit(CreateProject(name, ("development", "staging")))
-            shop.work(name)
-            assert shop.ended(created.id).state is JobState.SUCCEEDED
+        shop.settle(CreateProject(name, ("development", "staging")))
     document = """query P($part: String) { projects(nameContains: $part) { nodes { name head { sha job { id } }
         environmentsBeingDeleted { id } environments { status { sync }
         services { health deployment { rollout { phase } } } } } } }"""

@@ -27,10 +27,7 @@ STATUS = """subscription S($after: String) {
 @pytest.fixture
 def shop(lab: Lab) -> Lab:
     """A project with one environment and service api."""
-    with lab.observer():
-        created = lab.admit(CreateProject("shop", ("development",)))
-        lab.work("shop")
-        assert lab.ended(created.id).state is JobState.SUCCEEDED
+    lab.settle(CreateProject("shop", ("development",)))
     lab.carry(AddService("shop", "api", "registry.example.com/shop/api", port=8080))
     return lab
 

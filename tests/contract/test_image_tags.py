@@ -8,7 +8,6 @@ from threading import Event
 
 import pytest
 
-from adapters.records import JobState
 from api.reading.tags import tags_of
 from gitops.operations import AddService, CreateProject
 from tests.fakes import FakeRegistry
@@ -40,10 +39,7 @@ def shop(tmp_path: Path, redis_url: str, registry: FakeRegistry) -> Iterator[Lab
     with closing(make_lab(tmp_path, redis_url)) as lab:
         lab.flush()
         lab.ports = replace(lab.ports, registry=registry)
-        with lab.observer():
-            created = lab.admit(CreateProject("shop", ("development",)))
-            lab.work("shop")
-            assert lab.ended(created.id).state is JobState.SUCCEEDED
+        lab.settle(CreateProject("shop", ("development",)))
         images = {"api": API, "web": "registry.test:5000/shop/web", "old": "elsewhere.test/shop/old"}
         lab.carry(*(AddService("shop", name, image) for name, image in images.items()))
         yield lab

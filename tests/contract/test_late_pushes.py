@@ -30,10 +30,7 @@ DEPLOY = Deploy("shop", "development", (ServiceImage("api", "v1"),))
 def shop(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
     with closing(make_lab(tmp_path, valkey.url, push_timeout_seconds=1, fetch_timeout_seconds=1)) as lab:
         lab.flush()
-        with lab.observer():
-            created = lab.admit(CreateProject("shop", ("development",)))
-            lab.work("shop")
-            assert lab.ended(created.id).state is JobState.SUCCEEDED
+        lab.settle(CreateProject("shop", ("development",)))
         lab.carry(AddService("shop", "api", "registry.example.com/shop/api"))
         yield lab
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from adapters.records import JobState, RolloutRecord
+from adapters.records import RolloutRecord
 from api.reading.statuses import silent
 from gitops.operations.deployments import Deploy, ServiceImage, SourceRevision
 from gitops.operations.projects import CreateProject
@@ -39,10 +39,7 @@ def project(lab: Lab, name: str, services: tuple[str, ...], environments: tuple[
 
 def created(lab: Lab, name: str, environments: tuple[str, ...]) -> None:
     """An empty project."""
-    with lab.observer():
-        job = lab.admit(CreateProject(name, environments))
-        lab.work(name)
-        assert lab.ended(job.id).state is JobState.SUCCEEDED
+    lab.settle(CreateProject(name, environments))
 
 
 def filled(lab: Lab, name: str, services: tuple[str, ...], environments: tuple[str, ...]) -> None:

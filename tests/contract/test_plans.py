@@ -35,10 +35,7 @@ def shop(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
     """Api runs in development, with a variable that nobody should read."""
     with closing(make_lab(tmp_path, valkey.url)) as lab:
         lab.flush()
-        with lab.observer():
-            created = lab.admit(CreateProject("shop", ("development", "staging", "production")))
-            lab.work("shop")
-            assert lab.ended(created.id).state is JobState.SUCCEEDED
+        lab.settle(CreateProject("shop", ("development", "staging", "production")))
         hidden = SetVariables("shop", "staging", "api", (VariableSetting("API_KEY", "hunter2"),))
         lab.carry(AddService("shop", "api", "registry.example.com/api"), hidden, deploy("one"))
         yield lab

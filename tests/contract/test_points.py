@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from adapters.records import JobState
 from gitops.operations.configuration import Scale
 from gitops.operations.deployments import Deploy, ServiceImage
 from gitops.operations.projects import CreateProject
@@ -34,10 +33,7 @@ def shop(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
     """Two environments; api is deployed to development twice, scaled there, then deployed to staging."""
     with closing(make_lab(tmp_path, valkey.url)) as lab:
         lab.flush()
-        with lab.observer():
-            created = lab.admit(CreateProject("shop", ("development", "staging")))
-            lab.work("shop")
-            assert lab.ended(created.id).state is JobState.SUCCEEDED
+        lab.settle(CreateProject("shop", ("development", "staging")))
         lab.carry(AddService("shop", "api", "registry.example.com/shop/api", port=8080))
         lab.carry(deploy("a1"), deploy("b2"), Scale("shop", "development", "api", 3), deploy("a1", "staging"))
         yield lab

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from adapters.ports import Unreachable
-from adapters.records import JobState
 from gitops.changes import ActorKind
 from gitops.operations import CreateProject, DeleteProject
 from jobs import project_secrets
@@ -35,15 +34,8 @@ def lab(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
     """A project shop."""
     with closing(make_lab(tmp_path, valkey.url)) as made:
         made.flush()
-        settled(made, CreateProject("shop", ("development",)))
+        made.settle(CreateProject("shop", ("development",)))
         yield made
-
-
-def settled(lab: Lab, change: CreateProject | DeleteProject) -> None:
-    with lab.observer():
-        job = lab.admit(change)
-        lab.work("shop")
-        assert lab.ended(job.id).state is JobState.SUCCEEDED
 
 
 async def keep(api: Api, name: str = "webhook", value: str = VALUE, project: str = "shop") -> dict[str, Any]:
@@ -127,8 +119,8 @@ def test_a_secret_is_removed_once(lab: Lab) -> None:
 
 def test_secrets_go_with_their_project(lab: Lab) -> None:
     with_api(lab, keep)
-    settled(lab, DeleteProject("shop", "shop"))
-    settled(lab, CreateProject("shop", ("development",)))
+    lab.settle(DeleteProject("shop", "shop"))
+    lab.settle(CreateProject("shop", ("development",)))
     assert list(project_secrets.listed(lab.ports.secrets, "shop")) == []
 
 

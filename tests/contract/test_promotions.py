@@ -36,10 +36,7 @@ def lab(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
 @pytest.fixture
 def shop(lab: Lab) -> Lab:
     """Four services, which run in development."""
-    with lab.observer():
-        created = lab.admit(CreateProject("shop", PLACES))
-        lab.work("shop")
-        assert lab.ended(created.id).state is JobState.SUCCEEDED
+    lab.settle(CreateProject("shop", PLACES))
     lab.carry(*(AddService("shop", name, f"registry.example.com/{name}") for name in SERVICES), deploy("v0"))
     return lab
 

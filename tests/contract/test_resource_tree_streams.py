@@ -20,7 +20,7 @@ from tests.support.argocd_trees import Body, altered, recorded_tree, recorded_tr
 from tests.support.fake_argocd import fake_argocd
 from tests.support.graphql_lab import Api, Stream, with_api
 from tests.support.lab import Lab, make_lab
-from tests.support.shown_trees import NAME, degraded, done, has, healths, listened
+from tests.support.shown_trees import NAME, degraded, has, healths, listened
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import until
 
@@ -43,7 +43,7 @@ def shop(tmp_path: Path, valkey: ValkeyServer, fake: FakeArgoCd) -> Iterator[Lab
     settings = {"delivery": "argocd", "argocd_url": fake.url, "argocd_token": TOKEN, "argocd_git_url": "http://git"}
     with closing(make_lab(tmp_path, valkey.url, **settings)) as lab:
         lab.flush()
-        done(lab, CreateProject("shop", ("development", "staging")))
+        lab.settle(CreateProject("shop", ("development", "staging")))
         has(fake)
         yield lab
         assert isinstance(lab.ports.delivery, ArgoCdDelivery)
@@ -246,7 +246,7 @@ def test_it_completes_when_its_environment_is_deleted_and_not_when_another_is(sh
         async with api.stream(TREE) as stays, api.stream(TREE, environment="staging") as ends:
             await stays.next()
             await ends.next()
-            await asyncio.to_thread(done, api.lab, DeleteEnvironment("shop", "staging", confirm="staging"))
+            await asyncio.to_thread(api.lab.settle, DeleteEnvironment("shop", "staging", confirm="staging"))
             await ends.rest()
             await until(lambda: not fake.trees.streams("shop-staging"), "its stream to be over")
             await listened(fake)
@@ -262,7 +262,7 @@ def test_it_completes_when_its_project_is_deleted(shop: Lab) -> None:
     async def story(api: Api) -> None:
         async with api.stream(TREE) as stream:
             await stream.next()
-            await asyncio.to_thread(done, api.lab, DeleteProject("shop", "shop"))
+            await asyncio.to_thread(api.lab.settle, DeleteProject("shop", "shop"))
             await stream.rest()
 
     with_api(shop, story)
@@ -294,6 +294,6 @@ def test_the_local_delivery_shows_what_it_rendered(tmp_path: Path, valkey: Valke
 
     with closing(make_lab(tmp_path, valkey.url)) as lab:
         lab.flush()
-        done(lab, CreateProject("shop", ("development",)))
+        lab.settle(CreateProject("shop", ("development",)))
         lab.carry(AddService("shop", "api", "registry.local/api", port=8080))
         with_api(lab, story)

@@ -41,10 +41,7 @@ ROLLBACK = """mutation R($to: String!, $services: [String!], $scope: RollbackSco
 @pytest.fixture
 def shop(lab: Lab) -> Lab:
     """Services api and web, deployed to production twice."""
-    with lab.observer():
-        created = lab.admit(CreateProject("shop", ("production",)))
-        lab.work("shop")
-        assert lab.ended(created.id).state is JobState.SUCCEEDED
+    lab.settle(CreateProject("shop", ("production",)))
     services = [AddService("shop", name, f"registry.example.com/{name}") for name in ("api", "web")]
     lab.carry(*services, deploy("one"), deploy("two"))
     return lab

@@ -1,6 +1,5 @@
 """serviceLog: from pods to subscribers, over both transports."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -9,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 from adapters.kubernetes_api import configuration_by
 from adapters.pod_follower import Bounds
 from adapters.pod_logs import KubernetesPodLogs
-from adapters.records import JobState
 from api.app import create_app
 from gitops.changes import ActorKind
 from gitops.operations.environments import DeleteEnvironment
@@ -25,6 +22,7 @@ from tests.support.graphql_lab import Api, with_api
 from tests.support.kubernetes_state import FakeKubernetes
 from tests.support.lab import ANN, Lab, make_lab
 from tests.support.log_reader import numbered
+from tests.support.serving import served
 from tests.support.streams import Subscribe, over_sse, over_websocket
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
@@ -60,10 +58,7 @@ def bare(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Lab]:
     """A project with service api in its one environment, and no cluster."""
     with closing(make_lab(tmp_path, valkey.url)) as made:
         made.flush()
-        with made.observer():
-            created = made.admit(CreateProject("shop", ("development",)))
-            made.work("shop")
-            assert made.ended(created.id).state is JobState.SUCCEEDED
+        made.settle(CreateProject("shop", ("development",)))
         made.carry(AddService("shop", "api", "registry.example.com/shop/api", port=8080))
         yield made
 
@@ -85,21 +80,8 @@ def server(lab: Lab) -> Iterator[Server]:
 def serving(lab: Lab) -> Iterator[Server]:
     """Run the API on a free port until the block ends."""
     record, secret = lab.ports.tokens.issue(ANN, "Ada", "ada@example.org", ActorKind.PERSON)
-    app = create_app(lab.ports)
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=1, ws_per_message_deflate=False
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    wait_until(lambda: server.started, "the API to listen")
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
+    with served(create_app(lab.ports)) as port:
         yield Server(lab, f"http://127.0.0.1:{port}", secret, record.id)
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive()
 
 
 both = pytest.mark.parametrize("subscribe", [over_websocket, over_sse])

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 
 from adapters.argocd_http import ArgoCdApi, FixedToken
 from adapters.buildah_process import RegistryAccess
@@ -34,7 +32,7 @@ from tests.support.git import Site, new_commit
 from tests.support.git_server import application
 from tests.support.registry import PASSWORD, USERNAME, start_registry
 from tests.support.relay import relay
-from tests.support.waiting import wait_until
+from tests.support.serving import served
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +50,8 @@ def repository(authority: Authority, tmp_path: Path) -> Iterator[str]:
     """Address of an empty repository, served by smart HTTP behind TLS."""
     host = LocalGitHost(tmp_path / "git", tmp_path / "archive")
     host.create("myapp")
-    web = uvicorn.Server(uvicorn.Config(application(host.path("myapp").parent), port=0, log_config=None))
-    thread = threading.Thread(target=web.run, daemon=True)
-    thread.start()
-    wait_until(lambda: web.started, "the repository to be served")
-    try:
-        with relay(web.servers[0].sockets[0].getsockname()[1], authority.tls) as way:
-            yield f"https://127.0.0.1:{way.port}/myapp.git"
-    finally:
-        web.should_exit = True
-        thread.join(20)
+    with served(application(host.path("myapp").parent)) as port, relay(port, authority.tls) as way:
+        yield f"https://127.0.0.1:{way.port}/myapp.git"
 
 
 def test_argo_cd_is_trusted_by_the_added_authority_only(authority: Authority, trust: Trust) -> None:

@@ -15,7 +15,6 @@ import pytest
 from adapters.endpoint_list import Endpoint, parse, render
 from adapters.endpoints import ROTATION
 from adapters.outbound import DeliveryState, Message
-from adapters.records import JobState
 from gitops.changes import ActorKind
 from gitops.operations import AddService, CreateProject, Deploy, ServiceImage
 from gitops.problems import Refused
@@ -44,10 +43,7 @@ def endpoint(lab: Lab, url: str, *events: str, project: str | None = None) -> tu
 
 def shop(lab: Lab) -> None:
     """A project with a service that is deployed."""
-    with lab.observer():
-        created = lab.admit(CreateProject("shop", ("development",)))
-        lab.work("shop")
-        assert lab.ended(created.id).state is JobState.SUCCEEDED
+    lab.settle(CreateProject("shop", ("development",)))
     lab.carry(AddService("shop", "api", "registry.example.com/api"))
     lab.carry(Deploy("shop", "development", (ServiceImage("api", "a1"),)))
 

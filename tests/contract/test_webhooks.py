@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import json
 import socket
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -14,7 +13,6 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 
@@ -28,6 +26,7 @@ from jobs import project_secrets
 from jobs.pushes import Accepted
 from tests.fakes import FakeBuilder, FakeRegistry, FakeSources
 from tests.support.lab import Lab, make_lab
+from tests.support.serving import served
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
 
@@ -100,22 +99,6 @@ def listening(lab: Lab) -> Iterator[Place]:
     """The API on a free port until the block ends."""
     with served(create_app(lab.ports)) as port:
         yield Place(lab, f"http://127.0.0.1:{port}")
-
-
-@contextmanager
-def served(app: Starlette) -> Iterator[int]:
-    """An application on a free port until the block ends."""
-    configuration = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(configuration)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    wait_until(lambda: server.started, "the API to listen")
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive()
 
 
 @pytest.fixture(scope="module")

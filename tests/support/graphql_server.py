@@ -1,7 +1,6 @@
 """The API's transport on a real socket, over a small schema, a log in memory and the tokens' own world."""
 
 import asyncio
-import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +9,6 @@ from io import BytesIO
 from pathlib import Path
 
 import strawberry
-import uvicorn
 from graphql import GraphQLSchema
 from strawberry.types import Info as StrawberryInfo
 
@@ -29,8 +27,8 @@ from api.webhooks import Webhooks
 from gitops.changes import Actor, ActorKind
 from gitops.problems import Conflict, ConflictCode, NotFound, PermissionDenied, Refused, invalid
 from jobs.pushes import Accepted
+from tests.support.serving import served
 from tests.support.tokens import World
-from tests.support.waiting import wait_until
 
 EPOCH = "e1"
 
@@ -266,16 +264,5 @@ def serving(
         webhooks=Webhooks(lambda _project: None, lambda *_: Accepted()),
         bounds=bounds or Bounds(),
     )
-    server = uvicorn.Server(
-        uvicorn.Config(assemble(parts), host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=1)
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    wait_until(lambda: server.started, "the API to listen")
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
+    with served(assemble(parts)) as port:
         yield Server(port, world, log, hub, counts, secret, record.id, data, pushed)
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive()

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from redis import Redis
 
 from adapters.local_git import LocalGitHost
-from adapters.records import JobRecord
+from adapters.records import JobRecord, JobState
 from adapters.redis_client import connect
 from adapters.settings import Settings
 from adapters.wiring import Ports, build
@@ -83,6 +83,15 @@ class Lab:
         ids = [self.admit(change).id for change in changes]
         self.work(changes[0].project)
         return [self.job(job_id) for job_id in ids]
+
+    def settle(self, change: Change) -> JobRecord:
+        """Carry a change out, with all that follows in the delivery; its record, which says that it succeeded."""
+        with self.observer():
+            job = self.admit(change)
+            self.work(change.project)
+            ended = self.ended(job.id)
+        assert ended.state is JobState.SUCCEEDED, ended
+        return ended
 
     def job(self, job_id: str) -> JobRecord:
         """A job's record now."""

@@ -1,6 +1,6 @@
 """A shop in production whose commits are taken back."""
 
-from adapters.records import JobRecord, JobState
+from adapters.records import JobRecord
 from gitops.changes import Change
 from gitops.commits import CommitRecord
 from gitops.operations import AddService, CreateProject, Deploy, ServiceImage
@@ -12,10 +12,7 @@ from tests.support.lab import Lab
 
 def in_production(lab: Lab) -> Lab:
     """Services api and web, deployed to production twice; environments that nobody looks after."""
-    with lab.observer():
-        created = lab.admit(CreateProject("shop", ("production", "staging")))
-        lab.work("shop")
-        assert lab.ended(created.id).state is JobState.SUCCEEDED
+    lab.settle(CreateProject("shop", ("production", "staging")))
     services = [AddService("shop", name, f"registry.example.com/{name}") for name in ("api", "web")]
     lab.carry(*services, deploy("one"), deploy("two"))
     return lab

@@ -2,22 +2,11 @@
 
 from typing import Any
 
-from adapters.records import JobState
-from gitops.changes import Change
 from tests.support.argocd_state import FakeArgoCd
 from tests.support.argocd_trees import Body, recorded_tree
-from tests.support.lab import Lab
 from tests.support.waiting import until
 
 NAME = "shop-development"
-
-
-def done(lab: Lab, change: Change) -> None:
-    """Carry a change out, with all that follows in the delivery."""
-    with lab.observer():
-        job = lab.admit(change)
-        lab.work("shop")
-        assert lab.ended(job.id).state is JobState.SUCCEEDED
 
 
 def has(fake: FakeArgoCd, environment: str = "development") -> None:

@@ -1,0 +1,28 @@
+"""An ASGI application on a free loopback port, in a thread of this process."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from tests.support.waiting import wait_until
+
+
+@contextmanager
+def served(app: ASGIApp) -> Iterator[int]:
+    """The port, until the block ends. Served as `lucity api` serves: frames of WebSockets are not compressed."""
+    configuration = uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=1, ws_per_message_deflate=False
+    )
+    server = uvicorn.Server(configuration)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    wait_until(lambda: server.started, "the application to listen")
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
