@@ -222,7 +222,6 @@ class FakeBuilder:
     exit_code: int = 0
     during: Callable[[], None] | None = None
     endless: bool = False
-    prunes: int = 0
 
     def absence(self) -> str | None:
         return self.outage
@@ -263,7 +262,7 @@ class FakeBuilder:
         return digest
 
     def prune(self) -> None:
-        self.prunes += 1
+        """It keeps no layers."""
 
     def _answer(self) -> None:
         if self.outage:
