@@ -107,13 +107,8 @@ class _Building:
         return later[-1] if later else None
 
     def _is_same_branch(self, other: object) -> bool:
-        mine = self.change
-        same_service = isinstance(other, Build) and other.service == mine.service
-        return (
-            same_service
-            and isinstance(other, Build)
-            and (other.branch, other.deploy_to) == (mine.branch, mine.deploy_to)
-        )
+        mine = self.change.service, self.change.branch, self.change.deploy_to
+        return isinstance(other, Build) and (other.service, other.branch, other.deploy_to) == mine
 
     def _service(self) -> tuple[Service, Source]:
         head = heads.current(self.ports, self.job.project)
@@ -138,7 +133,7 @@ class _Building:
         return self.change.revision if head is None and self.change.branch.startswith("refs/") else head
 
     def _credentials(self) -> bytes | None:
-        return project_secrets.read(self.ports.secrets, self.job.project, "clone")
+        return project_secrets.read(self.ports.secrets, self.job.project, project_secrets.CLONE)
 
     def _image(self, registry: Registry, service: Service, source: Source, checkout: Checkout) -> ServiceImage:
         tag = f"src-{self._fingerprint(source, checkout)}"

@@ -58,7 +58,7 @@ def _followed(project: str, known: repository.Repository) -> Iterator[_Followed]
 def _look(ports: Ports, followed: _Followed) -> None:
     """Build the branch when it moved since somebody took it up."""
     try:
-        credentials = project_secrets.read(ports.secrets, followed.project, "clone")
+        credentials = project_secrets.read(ports.secrets, followed.project, project_secrets.CLONE)
         head = ports.sources.head(followed.url, followed.branch, credentials)
         known = ports.followed.heads(followed.project).get((followed.service, followed.branch))
         if head is None or head == known:
