@@ -2,7 +2,6 @@
 
 import json
 import queue
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -10,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.support.argocd_state import PASSWORD, TOKEN, Body, FakeArgoCd, event, made, merged
+from tests.support.serving import answering
 
 
 @contextmanager
@@ -21,18 +21,14 @@ def fake_argocd() -> Iterator[FakeArgoCd]:
         argo = fake
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
     fake.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield fake
-    finally:
-        for listener in list(fake.listeners):
-            listener.put(None)
-        fake.trees.end()
-        server.shutdown()
-        server.server_close()
+    with answering(server):
+        try:
+            yield fake
+        finally:
+            for listener in list(fake.listeners):
+                listener.put(None)
+            fake.trees.end()
 
 
 class _Refuse(Exception):  # noqa: N818 - an answer

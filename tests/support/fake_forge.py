@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.support.serving import answering
+
 TOKEN = "tok-en_for_the_forge"
 PREFIXES = {"github": "/api/v3", "gitlab": "/api/v4", "gitea": "/api/v1"}
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -289,11 +291,5 @@ def fake_forge(kind: str) -> Iterator[FakeForge]:
     lock = threading.Lock()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     forge = FakeForge(kind, server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with answering(server):
         yield forge
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -2,7 +2,6 @@
 
 import json
 import select
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.support.kubernetes_state import FakeContainer, FakeKubernetes, FakePod, rendered
+from tests.support.serving import answering
 
 _TICK_SECONDS = 0.01
 
@@ -24,18 +24,14 @@ def fake_kubernetes(tls: SSLContext | None = None) -> Iterator[FakeKubernetes]:
         kubernetes = fake
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     fake.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield fake
-    finally:
-        fake.epoch += 1
-        server.shutdown()
-        server.server_close()
+    with answering(server):
+        try:
+            yield fake
+        finally:
+            fake.epoch += 1
 
 
 class _Handler(BaseHTTPRequestHandler):

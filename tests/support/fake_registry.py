@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 from tests.support.registry import OCI_MANIFEST, PASSWORD, USERNAME
+from tests.support.serving import answering
 
 NO_LIMIT = 1_000_000
 
@@ -83,16 +84,12 @@ def fake_registry(auth: Auth = Auth.OPEN) -> Iterator[FakeOciRegistry]:
         registry = fake
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
     fake.address = f"127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield fake
-    finally:
-        fake.released.set()
-        server.shutdown()
-        server.server_close()
+    with answering(server):
+        try:
+            yield fake
+        finally:
+            fake.released.set()
 
 
 def _refusal(status: int, code: str, *headers: tuple[str, str]) -> Failure:

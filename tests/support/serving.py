@@ -1,8 +1,9 @@
-"""An ASGI application on a free loopback port, in a thread of this process."""
+"""Servers on free loopback ports, in threads of this process."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -26,3 +27,16 @@ def served(app: ASGIApp) -> Iterator[int]:
         server.should_exit = True
         thread.join(20)
         assert not thread.is_alive()
+
+
+@contextmanager
+def answering(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Answer requests until the block ends."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -3,13 +3,14 @@
 import base64
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from tests.support.serving import answering
 
 
 @dataclass
@@ -32,16 +33,9 @@ def serve(root: Path) -> Iterator[Forge]:
     """Serve the repositories of a folder until the block ends."""
     forge = Forge(root)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(forge))
-    server.daemon_threads = True
     forge.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with answering(server):
         yield forge
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _handler(forge: Forge) -> type[BaseHTTPRequestHandler]:

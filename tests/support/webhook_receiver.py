@@ -3,11 +3,12 @@
 import base64
 import hashlib
 import hmac
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.serving import answering
 
 
 @dataclass
@@ -49,14 +50,8 @@ def receiver() -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     taken = Receiver(server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with answering(server):
         yield taken
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def is_signed_by(secret: str, received: Call) -> bool:
