@@ -37,7 +37,7 @@ REVERT = """mutation R($commit: String!, $reason: String, $override: Boolean) {
 
 @pytest.fixture
 def shop(lab: Lab) -> Lab:
-    return in_production(lab)
+    return in_production(lab, "staging")
 
 
 def test_a_deployment_is_taken_back_over_the_api_with_a_word_about_it(shop: Lab) -> None:

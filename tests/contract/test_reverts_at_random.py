@@ -28,7 +28,7 @@ from tests.support.reverting import head, in_production, tree
 
 @pytest.fixture
 def shop(lab: Lab) -> Lab:
-    return in_production(lab)
+    return in_production(lab, "staging")
 
 
 def told(of: Tree) -> dict[tuple[str, str], str]:

@@ -11,15 +11,11 @@ from gitops import messages
 from gitops.changes import ActorKind, Change
 from gitops.commits import CommitKind, CommitRecord
 from gitops.operations import (
-    AddService,
-    CreateProject,
     DeleteEnvironment,
-    Deploy,
     ReleaseHold,
     RemoveService,
     Rollback,
     RollbackScope,
-    ServiceImage,
     SetValues,
     ValueSetting,
 )
@@ -28,6 +24,7 @@ from gitops.repository import images
 from jobs import heads
 from tests.support.graphql_lab import Api, with_api
 from tests.support.lab import ANN, Lab
+from tests.support.reverting import deploy, in_production
 
 ROBOT = replace(ANN, id="tok_robot", kind=ActorKind.AUTOMATION)
 DEPLOYMENTS = """{ environment(project: "shop", name: "production") { deployments { nodes {
@@ -40,15 +37,7 @@ ROLLBACK = """mutation R($to: String!, $services: [String!], $scope: RollbackSco
 
 @pytest.fixture
 def shop(lab: Lab) -> Lab:
-    """Services api and web, deployed to production twice."""
-    lab.settle(CreateProject("shop", ("production",)))
-    services = [AddService("shop", name, f"registry.example.com/{name}") for name in ("api", "web")]
-    lab.carry(*services, deploy("one"), deploy("two"))
-    return lab
-
-
-def deploy(tag: str, *names: str) -> Deploy:
-    return Deploy("shop", "production", tuple(ServiceImage(name, tag) for name in names or ("api", "web")))
+    return in_production(lab)
 
 
 def commit(lab: Lab, subject: str) -> str:

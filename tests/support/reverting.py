@@ -1,4 +1,4 @@
-"""A shop in production whose commits are taken back."""
+"""A shop in production whose commits are taken back, and that is rolled back."""
 
 from adapters.records import JobRecord
 from gitops.changes import Change
@@ -10,9 +10,9 @@ from jobs.reverts import revert_of
 from tests.support.lab import Lab
 
 
-def in_production(lab: Lab) -> Lab:
-    """Services api and web, deployed to production twice; environments that nobody looks after."""
-    lab.settle(CreateProject("shop", ("production", "staging")))
+def in_production(lab: Lab, *others: str) -> Lab:
+    """Services api and web, deployed to production twice; environments that nobody looks after, the others empty."""
+    lab.settle(CreateProject("shop", ("production", *others)))
     services = [AddService("shop", name, f"registry.example.com/{name}") for name in ("api", "web")]
     lab.carry(*services, deploy("one"), deploy("two"))
     return lab
