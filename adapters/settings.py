@@ -65,7 +65,9 @@ class Settings(BaseSettings):
     deletes no namespaces, and shows no logs of pods.
     """
     ca_file: Path | None = None
-    """PEM certificates of authorities that count besides the system's, for Argo CD, Soft-serve and the registry."""
+    """PEM certificates of authorities that count besides the system's, for Argo CD, Soft-serve, the registry, forges
+    and source repositories.
+    """
     secrets: Literal["files", "kubernetes"] = "files"
     """Where small secrets are kept: files in <data>/secrets, or Kubernetes Secrets, which needs LUCITY_KUBECONFIG."""
     secrets_namespace: Namespace | None = None

@@ -22,6 +22,7 @@ from adapters.ports import Checkout
 from adapters.source_addresses import SourceAddress
 from adapters.source_logins import Login
 from adapters.source_paths import inside
+from adapters.trust import SYSTEM, Trust
 from adapters.watched_process import Deadline, Growth, pump
 from gitops.problems import JobFailure, NotFound, Refused
 
@@ -43,6 +44,7 @@ class GitSources:
     timeout_seconds: float
     allowed_mib: int
     local: bool = False
+    trust: Trust = SYSTEM
 
     def head(self, url: str, branch: str, credentials: bytes | None) -> str | None:
         """See Sources.head."""
@@ -77,6 +79,7 @@ class GitSources:
                 deadline.check()
                 growth.check()
 
+            variables = {**variables, **self.trust.for_git}
             yield _Remote(folder, address, variables, Redactor(login.secrets), watch, self.allowed_mib)
 
     @contextmanager

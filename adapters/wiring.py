@@ -176,7 +176,7 @@ def _sources(settings: Settings) -> Sources:
     from adapters.sources import GitSources  # noqa: PLC0415 - most processes clone nothing
 
     root, bounds = settings.data / "sources", (settings.source_timeout_seconds, settings.source_mib)
-    return GitSources(root, *bounds, local=settings.allow_local_sources)
+    return GitSources(root, *bounds, local=settings.allow_local_sources, trust=Trust.of(settings))
 
 
 def build_builder(settings: Settings) -> Builder:

@@ -18,11 +18,12 @@ from adapters.ports import Unreachable
 from adapters.records import PushState
 from adapters.settings import Settings
 from adapters.smart_http import Service
+from adapters.sources import GitSources
 from adapters.trust import SYSTEM, Trust
 from adapters.upstream import Upstream
 from cli.configuration import read_settings
 from cli.failures import StartFailed
-from gitops.problems import Refused
+from gitops.problems import JobFailure, Refused
 from tests.support import softserve
 from tests.support.argocd_state import TOKEN
 from tests.support.authority import Authority
@@ -32,7 +33,9 @@ from tests.support.git import Site, new_commit
 from tests.support.git_server import application
 from tests.support.registry import PASSWORD, USERNAME, start_registry
 from tests.support.relay import relay
+from tests.support.repositories import SourceRepository, check_out, refusal
 from tests.support.serving import served
+from tests.support.source_server import serve
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +78,20 @@ def test_git_trusts_what_was_added_and_what_the_system_trusts(trust: Trust, repo
     bundle = ssl.create_default_context(cafile=trust.for_git["GIT_SSL_CAINFO"])
     known = {str(one["subject"]) for one in bundle.get_ca_certs()}
     assert known > {str(one["subject"]) for one in SYSTEM.context.get_ca_certs()}
+
+
+def test_source_repositories_may_stand_behind_the_added_authority(
+    authority: Authority, trust: Trust, tmp_path: Path
+) -> None:
+    source = SourceRepository.make(tmp_path / "forge" / "api.git")
+    source.commit("main", {"a": "1"})
+    with serve(tmp_path / "forge") as forge, relay(forge.port, authority.tls) as way:
+        url = f"https://127.0.0.1:{way.port}/api.git"
+        doubting = GitSources(tmp_path / "data" / "sources", 60, 64, local=True)
+        assert check_out(replace(doubting, trust=trust), url) == {"a": "1"}
+        problem = refusal(lambda: doubting.head(url, "main", None))
+    assert isinstance(problem, JobFailure)
+    assert "certificate" in problem.message
 
 
 def test_what_is_passed_through_is_asked_of_whom_we_trust(trust: Trust, repository: str) -> None:
