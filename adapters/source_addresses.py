@@ -19,9 +19,13 @@ _SHORT_SSH: Final = re.compile(
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _LONGEST: Final = 2000
-_METADATA: Final = frozenset({ipaddress.ip_address("168.63.129.16")})
-"""Public by their number, yet a cloud's own: https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16."""
+_INSIDE: Final = tuple(map(ipaddress.ip_network, ("168.63.129.16/32", "192.0.0.0/24")))
+"""Public by their number, yet where clouds keep what is their own, Azure and Oracle:
+https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16.
+"""
 _TRANSLATED: Final = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST: Final = ipaddress.ip_network("2000::/3")
+"""All that is given to anybody of IPv6: the rest translates, is reserved, or belongs to a site."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -88,9 +92,9 @@ def is_public(address: Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
-        if address.teredo is not None:
+        if address.teredo is not None or address not in _UNICAST:
             return False
-    return address.is_global and not address.is_multicast and address not in _METADATA
+    return address.is_global and not address.is_multicast and not any(address in network for network in _INSIDE)
 
 
 def refused(message: str) -> Refused:

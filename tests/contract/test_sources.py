@@ -164,6 +164,7 @@ def test_addresses_that_are_none_are_refused(git_sources: GitSources, url: str) 
         *("https://10.1.2.3/x", "https://100.64.0.1/x", "https://169.254.169.254/x", "https://0.0.0.0/x"),
         *("https://[::ffff:127.0.0.1]/x", "https://[fd00::1]/x", "https://2130706433/x", "ssh://git@127.1/x"),
         *("git@192.168.0.1:x", "https://168.63.129.16/x", "https://[64:ff9b::7f00:1]/x", "https://[2002:7f00:1::]/x"),
+        *("https://[::127.0.0.1]/x", "https://[fec0::1]/x", "https://[64:ff9b:1::7f00:1]/x", "https://192.0.0.192/x"),
     ],
 )
 def test_what_is_not_public_is_for_development_only(tmp_path: Path, url: str) -> None:
