@@ -65,15 +65,10 @@ def converge(ports: Ports, project: str, head: str, waiting: Sequence[JobRecord]
     return bool(going)
 
 
-def settle_archived(ports: Ports, waiting: Iterable[JobRecord]) -> None:
-    """End deletions of projects whose repository is gone already: a kill came between archiving and recording."""
-    for job in waiting:
-        if job.kind is JobKind.PROJECT_DELETE:
-            project_secrets.forget(ports.secrets, job.project)
-            ports.outbound.forget(f"{FORGE_TARGET}{job.project}")
-            ports.repositories.forget(job.project)
-            ports.statuses.forget(job.project)
-            ports.ledger.settle([succeeded(job, _agreed(ports))])
+def settle_archived(ports: Ports, project: str, waiting: Sequence[JobRecord]) -> None:
+    """End the deletions of a project whose repository is gone already: a kill came between archiving and recording."""
+    if any(job.kind is JobKind.PROJECT_DELETE for job in waiting):
+        _forget(ports, project, waiting)
 
 
 def tell_of_loss(ports: Ports, project: str) -> None:
@@ -148,7 +143,23 @@ def _removed(ports: Ports, head: str, app: Application) -> tuple[str, str] | Non
 
 
 def _end_project(ports: Ports, project: str, waiting: Sequence[JobRecord]) -> None:
-    """Nothing of it runs any more: keep a bundle, remove the repository, then say so."""
+    """Nothing of it runs any more: remove its credentials, keep a bundle, remove the repository, then say so. No job
+    may be waiting for that: Redis may have lost it, or a person may have marked the project by hand.
+    """
     ports.delivery.end(project)
+    _forget_credentials(ports, project)
     ports.githost.archive(project)
-    settle_archived(ports, waiting)
+    _forget(ports, project, waiting)
+
+
+def _forget(ports: Ports, project: str, waiting: Iterable[JobRecord]) -> None:
+    """Remove what is kept of a project outside its repository, which is gone, and end the jobs that wait for that."""
+    _forget_credentials(ports, project)
+    ports.repositories.forget(project)
+    ports.statuses.forget(project)
+    _settle(ports, [succeeded(job, _agreed(ports)) for job in waiting if job.kind is JobKind.PROJECT_DELETE])
+
+
+def _forget_credentials(ports: Ports, project: str) -> None:
+    project_secrets.forget(ports.secrets, project)
+    ports.outbound.forget(f"{FORGE_TARGET}{project}")

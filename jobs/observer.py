@@ -224,7 +224,7 @@ class Leader:
         head = self.ports.githost.heads([project]).get(project)
         if head is None:
             if project not in self.ports.githost.projects():
-                settle_archived(self.ports, [job for job in waiting if job.project == project])
+                settle_archived(self.ports, project, [job for job in waiting if job.project == project])
                 self.tracker.forget(project)
                 if self.tracker.heads.pop(project, None):
                     tell_of_loss(self.ports, project)

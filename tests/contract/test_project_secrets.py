@@ -124,6 +124,15 @@ def test_secrets_go_with_their_project(lab: Lab) -> None:
     assert list(project_secrets.listed(lab.ports.secrets, "shop")) == []
 
 
+def test_secrets_go_with_a_project_whose_deletion_redis_forgot(lab: Lab) -> None:
+    with_api(lab, keep)
+    lab.carry(DeleteProject("shop", "shop"))
+    lab.flush()
+    with lab.observer():
+        lab.wait("the end of shop", lambda: "shop" not in lab.ports.githost.projects() or None)
+    assert list(project_secrets.listed(lab.ports.secrets, "shop")) == []
+
+
 class Gone:
     """A store that does not answer."""
 
