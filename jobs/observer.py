@@ -174,7 +174,7 @@ class Leader:
                 self._guarded(project, self._reread)
         if self._is_due("expiry", _EXPIRY_SECONDS):
             for project in list(self.tracker.heads):
-                self._guarded(project, lambda name: admit_expired(self.ports, name))
+                self._guarded(project, lambda name: admit_expired(self.ports, name, self.tracker.clock()))
 
     def _look_at_heads(self) -> None:
         projects = self.ports.githost.projects()
