@@ -7,21 +7,21 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 
-from adapters.ports import MissingCommit, StaleLead, Unreachable
+from adapters.ports import StaleLead, Unreachable
 from adapters.records import Event, EventKind, Gone, JobFilter, JobRecord, JobState
 from adapters.wiring import Ports
 from gitops import layout
-from gitops.problems import Refused
 from gitops.rollouts import Observation
 from jobs import heads
 from jobs.convergence import converge, settle_archived, tell_of_loss
 from jobs.expiry import admit_expired
+from jobs.guarding import guarded
 from jobs.listening import listen
 from jobs.telling import Place, Teller
 from jobs.tracking import Tracker
@@ -35,6 +35,7 @@ _RETRY_SECONDS = 1.0
 _REREAD_SECONDS = 10.0
 _STUCK_SECONDS = 60.0
 _PAGE = 100
+_guarded = partial(guarded, "observer")
 
 
 def observe(ports: Ports, stopped: threading.Event) -> None:
@@ -110,7 +111,7 @@ class Leader:
             elif event.job is not None and event.job.state is JobState.WAITING:
                 self.dirty.add(event.project)
         for project, shas in landed.items():
-            self._guarded(project, partial(self._land, shas))
+            _guarded(project, partial(self._land, shas))
             self.dirty.add(project)
 
     def _keep(self) -> None:
@@ -142,7 +143,7 @@ class Leader:
         """Everything from the beginning: a new leader, or a log that lost events (and Redis with it, perhaps)."""
         self.tracker, self.teller = Tracker(self.ports), Teller(self.ports.statuses, self.owner)
         for project in self.ports.githost.projects():
-            self._guarded(project, self._start)
+            _guarded(project, self._start)
         self.dirty.update(self.tracker.heads)
         self.due.pop("relist", None)
 
@@ -162,28 +163,28 @@ class Leader:
     def _look_around(self) -> None:
         """What nobody tells us: hand-made pushes, waiting jobs, ends of environments; and all of it again at times."""
         if self._is_due("heads", self.ports.settings.poll_seconds):
-            self._guarded("", lambda _: self._look_at_heads())
+            _guarded("", lambda _: self._look_at_heads())
         if self._is_due("waiting", self.ports.settings.poll_seconds):
             self.dirty.update(job.project for job in self._waiting())
             self.dirty.update(self.going)
         if self._is_due("relist", _RELIST_SECONDS):
-            self._guarded("", lambda _: self._relist())
+            _guarded("", lambda _: self._relist())
             self.dirty.update(self.tracker.heads)
         elif self._is_due("reread", _REREAD_SECONDS):
             for project in self.tracker.open_projects():
-                self._guarded(project, self._reread)
+                _guarded(project, self._reread)
         if self._is_due("expiry", _EXPIRY_SECONDS):
             for project in list(self.tracker.heads):
-                self._guarded(project, lambda name: admit_expired(self.ports, name, self.tracker.clock()))
+                _guarded(project, lambda name: admit_expired(self.ports, name, self.tracker.clock()))
 
     def _look_at_heads(self) -> None:
         projects = self.ports.githost.projects()
         known = self.ports.events.heads(projects)
         for project, head in self.ports.githost.heads(projects).items():
             if known.get(project) != head:
-                self._guarded(project, lambda name: heads.notice(self.ports, name))
+                _guarded(project, lambda name: heads.notice(self.ports, name))
             if project not in self.tracker.heads:
-                self._guarded(project, self._start)
+                _guarded(project, self._start)
                 self.dirty.add(project)
 
     def _relist(self) -> None:
@@ -210,14 +211,14 @@ class Leader:
         dirty, self.dirty = self.dirty, set()
         waiting = self._waiting() if dirty else ()
         for project in dirty:
-            self._guarded(project, lambda name: self._agree(name, waiting))
+            _guarded(project, lambda name: self._agree(name, waiting))
         self._drain()
         unsettled = self.tracker.open_projects() if self._is_due("clock", _RETRY_SECONDS) else set()
         for project in unsettled:
-            self._guarded(project, self._refresh)
+            _guarded(project, self._refresh)
         heard, self.heard = self.heard, set()
         for project in dirty | heard | unsettled:
-            self._guarded(project, self._judge)
+            _guarded(project, self._judge)
 
     def _agree(self, project: str, waiting: Sequence[JobRecord]) -> None:
         """Converge on the host's head, then have the delivery look at what it has not seen yet."""
@@ -282,18 +283,3 @@ class Leader:
         self.said.put(said)
         if isinstance(said, Observation):
             self._tell(said)
-
-    def _guarded(self, project: str, work: Callable[[str], object]) -> None:
-        """One project's trouble never stops the others."""
-        try:
-            work(project)
-        except StaleLead:
-            raise
-        except Unreachable as outage:
-            if outage.component == "redis":
-                raise
-            _log.warning("observer skipped a project", project=project, component=outage.component, message=str(outage))
-        except (Refused, MissingCommit) as trouble:
-            _log.warning("observer skipped a project", project=project, message=str(trouble))
-        except Exception:  # noqa: BLE001 - a mistake of ours must not end the observer
-            _log.exception("observer failed on a project", project=project)

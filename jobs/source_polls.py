@@ -16,6 +16,7 @@ from gitops.operations.builds import Build
 from gitops.problems import Refused
 from jobs import project_secrets, request_sweeps
 from jobs.expiry import lucity
+from jobs.guarding import guarded
 from jobs.pushes import Asking, admit_all, following, read
 
 _LEASE: Final = "source-polls"
@@ -41,10 +42,14 @@ def poll(ports: Ports) -> None:
         return
     with ThreadPoolExecutor(_LOOKS, thread_name_prefix="poll") as looks:
         for project in ports.githost.projects():
-            known = read(ports, project)
-            if known is not None and not known.settings.deleting:
-                list(looks.map(partial(_look, ports), _followed(project, known)))
-                request_sweeps.sweep(ports, project, known)
+            guarded("poll", project, partial(_poll, ports, looks))
+
+
+def _poll(ports: Ports, looks: ThreadPoolExecutor, project: str) -> None:
+    known = read(ports, project)
+    if known is not None and not known.settings.deleting:
+        list(looks.map(partial(_look, ports), _followed(project, known)))
+        request_sweeps.sweep(ports, project, known)
 
 
 def _followed(project: str, known: repository.Repository) -> Iterator[_Followed]:

@@ -116,6 +116,18 @@ def test_a_source_that_does_not_answer_keeps_no_other_from_being_looked_at(shop:
     assert shop.tag("development") == sha[:7]
 
 
+def test_a_project_that_cannot_be_looked_at_keeps_no_other_from_it(shop: Shop) -> None:
+    ports = shop.lab.ports
+    shop.lab.settle(CreateProject("first", ("development",)))
+    settings = UpdateProject("first", (ValueSetting("branches.main", ["development"]),))
+    shop.lab.carry(AddService("first", "api", f"{REGISTRY}/first/api", source=Source(URL)), settings)
+    ports.secrets.put("projects.first.clone", b"no secret of ours")
+    sha = shop.commit("1")
+    shop.poll()
+    shop.carry()
+    assert shop.tag("development") == sha[:7]
+
+
 def test_what_leads_to_nothing_says_why(shop: Shop) -> None:
     sha = shop.commit("1")
     ports = shop.lab.ports
