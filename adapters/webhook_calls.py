@@ -3,20 +3,16 @@
 import base64
 import hashlib
 import hmac
-import ipaddress
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx
 
-from adapters.source_addresses import is_public
-from gitops.problems import Refused, invalid
+from adapters.judged_calls import TIMEOUT_SECONDS, Request, exchange
+from adapters.trust import SYSTEM, Trust
+from gitops.problems import Refused
 
-TIMEOUT_SECONDS: Final = 10.0
-_LONGEST_URL: Final = 2000
 _PREFIX: Final = "whsec_"
 
 
@@ -40,65 +36,25 @@ def signature(message_id: str, timestamp: int, body: bytes, secrets: Sequence[st
     return " ".join("v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode() for key in keys)
 
 
-def judge_url(url: str, *, local: bool) -> None:
-    """Raise Refused(InvalidInput) for what no call may go to: `local` allows http and addresses that are not public."""
+def call(
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    local: bool,
+    trust: Trust = SYSTEM,
+    seconds: float = TIMEOUT_SECONDS,
+) -> Answer:
+    """POST once; what comes of it in so many seconds."""
+    request = Request("POST", url, {**headers, "content-type": "application/json"}, body)
     try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise invalid("url", "This is no URL.") from None
-    schemes = {"https", "http"} if local else {"https"}
-    if parts.scheme not in schemes or not parts.hostname or port == 0:
-        raise invalid("url", "An endpoint's address begins with https:// and names a host.")
-    if parts.username or parts.password or len(url) > _LONGEST_URL or not url.isprintable() or " " in url:
-        raise invalid("url", "An endpoint's address holds no login, no spaces and at most 2000 characters.")
-    try:
-        literal = ipaddress.ip_address(parts.hostname)
-    except ValueError:
-        return
-    if not local and not is_public(literal):
-        raise invalid("url", _not_public(parts.hostname))
-
-
-def call(url: str, headers: Mapping[str, str], body: bytes, *, local: bool) -> Answer:
-    """POST once, to the address that was judged: a name that stands for another one a moment later gains nothing."""
-    try:
-        judge_url(url, local=local)
-        address = resolve(url, local=local)
-        return _post(url, address, headers, body)
+        answer = exchange(request, local=local, context=trust.context, seconds=seconds, most_bytes=0)
     except Refused as refusal:
         return Answer(None, refusal.problem.message)
+    except TimeoutError:
+        return Answer(None, f"no answer within {seconds:g} s")
     except (httpx.HTTPError, OSError, UnicodeError) as error:
         return Answer(None, f"{type(error).__name__}: {error}"[:500])
-
-
-def resolve(url: str, *, local: bool) -> str:
-    """The address to call, so that none but the one that was judged is. Raises Refused(InvalidInput) and OSError."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [str(info[4][0]).partition("%")[0] for info in found]
-    if not local and not all(is_public(ipaddress.ip_address(address)) for address in addresses):
-        raise invalid("url", _not_public(host))
-    return addresses[0]
-
-
-def _post(url: str, address: str, headers: Mapping[str, str], body: bytes) -> Answer:
-    parts = urlsplit(url)
-    target = httpx.URL(url).copy_with(host=address)
-    host = parts.netloc.rpartition("@")[2]
-    given = {**headers, "host": host, "content-type": "application/json"}
-    with httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False) as client:
-        request = client.build_request(
-            "POST", target, headers=given, content=body, extensions={"sni_hostname": parts.hostname}
-        )
-        answer = client.send(request, stream=True)
-        answer.close()
     if answer.is_success:
         return Answer(answer.status_code, None)
     return Answer(answer.status_code, f"answered {answer.status_code}" + (", a redirect" if answer.is_redirect else ""))
-
-
-def _not_public(host: str) -> str:
-    return f"{host} is no public address (LUCITY_ALLOW_LOCAL_SOURCES allows others)"

@@ -18,10 +18,12 @@ from typing import Final, TypeVar
 import structlog
 
 from adapters.endpoint_list import Endpoint
+from adapters.judged_calls import TIMEOUT_SECONDS
 from adapters.outbound import FORGE_TARGET, Delivery, DeliveryState, Message
 from adapters.ports import MissingCommit, Unreachable
 from adapters.records import Event
-from adapters.webhook_calls import TIMEOUT_SECONDS, call, signature
+from adapters.trust import Trust
+from adapters.webhook_calls import Answer, call, signature
 from adapters.wiring import Ports
 from gitops.times import rfc3339
 from jobs import forge_reports, heads
@@ -43,10 +45,12 @@ def tell_until(ports: Ports, stopped: threading.Event) -> None:
     with ThreadPoolExecutor(_CALLS, thread_name_prefix="webhook") as calls:
         while not stopped.is_set():
             try:
-                if ports.leases.acquire(_LEASE, owner, ports.settings.lease_seconds + TIMEOUT_SECONDS):
+                while ports.leases.acquire(_LEASE, owner, ports.settings.lease_seconds + TIMEOUT_SECONDS):
                     queue_news(ports)
-                    while due := ports.outbound.claim(_CALLS, 2 * TIMEOUT_SECONDS):
-                        list(calls.map(partial(send, ports), due))
+                    due = ports.outbound.claim(_CALLS, 2 * TIMEOUT_SECONDS)
+                    list(calls.map(partial(send, ports), due))
+                    if not due or stopped.is_set():
+                        break
             except Unreachable as outage:
                 _log.warning("webhooks wait", component=outage.component, message=str(outage))
             except Exception:  # noqa: BLE001 - a mistake of ours must not end the telling
@@ -117,15 +121,7 @@ def send(ports: Ports, delivery: Delivery) -> None:
     if endpoint is None:
         ports.outbound.settle(delivery, DeliveryState.FAILED, None, "the endpoint was deleted")
         return
-    secrets = ports.endpoints.signing(message.endpoint)
-    body, moment = message.body.encode(), int(datetime.now(UTC).timestamp())
-    headers = {
-        "webhook-id": message.id,
-        "webhook-timestamp": str(moment),
-        "webhook-signature": signature(message.id, moment, body, secrets),
-        "user-agent": "Lucity",
-    }
-    answer = call(endpoint.url, headers, body, local=ports.settings.allow_local_sources)
+    answer = _called(ports, endpoint, message)
     if answer.is_success:
         ports.outbound.settle(delivery, DeliveryState.DELIVERED, answer.status, None)
     elif answer.status == _GONE or delivery.attempts > len(SCHEDULE):
@@ -133,3 +129,20 @@ def send(ports: Ports, delivery: Delivery) -> None:
     else:
         wait = SCHEDULE[delivery.attempts - 1] * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
         ports.outbound.settle(delivery, DeliveryState.PENDING, answer.status, answer.error, wait)
+
+
+def _called(ports: Ports, endpoint: Endpoint, message: Message) -> Answer:
+    """What came of a call; an endpoint whose secret cannot be read is not called."""
+    try:
+        secrets = ports.endpoints.signing(endpoint.id)
+    except Unreachable as outage:
+        return Answer(None, str(outage))
+    body, moment = message.body.encode(), int(datetime.now(UTC).timestamp())
+    headers = {
+        "webhook-id": message.id,
+        "webhook-timestamp": str(moment),
+        "webhook-signature": signature(message.id, moment, body, secrets),
+        "user-agent": "Lucity",
+    }
+    settings = ports.settings
+    return call(endpoint.url, headers, body, local=settings.allow_local_sources, trust=Trust.of(settings))

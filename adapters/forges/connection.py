@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from adapters.forges.calls import Call, Denied, Limited, Rejected, Reply
+from adapters.judged_calls import Request, TooLarge, exchange
 from adapters.ports import Unreachable
 from adapters.trust import Trust
-from adapters.webhook_calls import TIMEOUT_SECONDS, judge_url, resolve
 from gitops.messages import fold
 from gitops.problems import Refused
 
@@ -59,12 +59,12 @@ class Connection:
 
     def answer(self, call: Call) -> Answer:
         """The answer, whatever it says. Raises Rejected for an address that is not called, and Unreachable('forge')."""
-        url = self.api_url + call.path
         try:
-            judge_url(url, local=self.local)
-            return self._exchange(call, url, resolve(url, local=self.local))
+            return self._read(self._exchange(call))
         except Refused as refusal:
             raise Rejected(0, refusal.problem.message) from None
+        except TooLarge as bound:
+            raise Unreachable("forge", f"{self._host}: {bound}") from None
         except (httpx.HTTPError, OSError, UnicodeError) as error:
             raise Unreachable("forge", f"{self._host}: {type(error).__name__}") from None
 
@@ -86,46 +86,26 @@ class Connection:
     def _host(self) -> str:
         return urlsplit(self.api_url).netloc
 
-    def _exchange(self, call: Call, url: str, address: str) -> Answer:
-        given = {**self.headers, "host": self._host, "user-agent": "Lucity", "accept-encoding": "identity"}
+    def _exchange(self, call: Call) -> httpx.Response:
+        left = self.until - monotonic()
+        if left <= 0:
+            raise Unreachable("forge", f"{self._host} took too long")
+        headers, content = {**self.headers, "user-agent": "Lucity"}, None
         if call.body is not None:
-            given["content-type"] = "application/json"
-        content = None if call.body is None else json.dumps(call.body, ensure_ascii=False).encode()
-        timeout = min(TIMEOUT_SECONDS, self._left())
-        with httpx.Client(verify=self.trust.context, timeout=timeout, trust_env=False) as client:
-            request = client.build_request(
-                call.method,
-                httpx.URL(url).copy_with(host=address),
-                headers=given,
-                content=content,
-                extensions={"sni_hostname": urlsplit(url).hostname},
-            )
-            response = client.send(request, stream=True)
-            try:
-                return self._read(response)
-            finally:
-                response.close()
+            headers["content-type"] = "application/json"
+            content = json.dumps(call.body, ensure_ascii=False).encode()
+        request = Request(call.method, self.api_url + call.path, headers, content)
+        context = self.trust.context
+        return exchange(request, local=self.local, context=context, seconds=left, most_bytes=_MOST_BYTES)
 
     def _read(self, response: httpx.Response) -> Answer:
-        body = bytearray()
-        for chunk in response.iter_bytes():
-            body += chunk
-            self._left()
-            if len(body) > _MOST_BYTES:
-                raise Unreachable("forge", f"{self._host} answers more than {_MOST_BYTES} bytes")
         try:
-            content = json.loads(bytes(body)) if body else None
+            content = json.loads(response.content) if response.content else None
         except (ValueError, RecursionError):
             if response.is_success:
                 raise Unreachable("forge", f"{self._host} answers with no JSON") from None
             content = None
         return Answer(response.status_code, response.headers, content, "next" in response.links)
-
-    def _left(self) -> float:
-        left = self.until - monotonic()
-        if left <= 0:
-            raise Unreachable("forge", f"{self._host} took too long")
-        return left
 
     def _message(self, answer: Answer) -> str:
         said = answer.content.get("message") if isinstance(answer.content, dict) else None

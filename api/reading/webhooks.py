@@ -2,8 +2,8 @@
 
 from adapters.endpoint_list import Endpoint
 from adapters.endpoints import MOST_ENDPOINTS
+from adapters.judged_calls import judge_url
 from adapters.outbound import Delivery
-from adapters.webhook_calls import judge_url
 from adapters.wiring import Ports
 from gitops.changes import Actor
 from gitops.operations.checks import Checks

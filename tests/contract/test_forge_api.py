@@ -216,3 +216,16 @@ def test_a_token_stands_alone_or_behind_its_origin(text: str) -> None:
 @pytest.mark.parametrize("text", ["Bearer tok", "git.example.org tok", "https://a.example  tok", "https://a b c", ""])
 def test_anything_else_is_no_token(text: str) -> None:
     assert not is_secret(text)
+
+
+@pytest.mark.parametrize("body", [b"<html>welcome</html>", b"", b"null", b"[[[", b'"text"', b"\xff", b"[" * 100_000])
+def test_a_page_instead_of_an_answer_is_no_request(twin: FakeForge, body: bytes) -> None:
+    twin.page = body
+    with pytest.raises(Unreachable):
+        reach(twin).request(7)
+
+
+def test_an_answer_that_is_too_large_is_an_outage(twin: FakeForge) -> None:
+    twin.page = b" " * (8 * 1024 * 1024 + 1)
+    with pytest.raises(Unreachable, match="bytes"):
+        list(reach(twin).open_requests())

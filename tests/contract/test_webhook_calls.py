@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.webhook_calls import call, judge_url, signature
+from adapters.judged_calls import judge_url
+from adapters.webhook_calls import Answer, call, signature
 from gitops.problems import Refused
 from tests.support.webhook_receiver import Call, Receiver, is_signed_by
 
@@ -24,6 +25,8 @@ from tests.support.webhook_receiver import Call, Receiver, is_signed_by
         "https://",
         "https://example.org:0/",
         "https://exa mple.org/",
+        "https://8.8.8.010/octal",
+        "https://☃.example.org/",
     ],
 )
 def test_addresses_inside_are_refused(url: str) -> None:
@@ -35,6 +38,17 @@ def test_a_name_that_stands_for_an_address_inside_is_not_called(taker: Receiver)
     answer = call(f"https://localhost:{taker.port}/hook", {}, b"{}", local=False)
     assert (answer.status, taker.calls) == (None, [])
     assert "no public address" in (answer.error or "")
+
+
+def test_an_answer_that_never_comes_to_an_end_is_not_waited_for(taker: Receiver) -> None:
+    taker.lingers = True
+    answer = call(taker.url(), {}, b"{}", local=True, seconds=0.5)
+    assert answer == Answer(None, "no answer within 0.5 s")
+    assert [each.body for each in taker.calls] == [b"{}"]
+
+
+def test_an_address_that_is_none_is_an_answer_too() -> None:
+    assert call("http://127.0.0.01/", {}, b"{}", local=True) == Answer(None, "This is no URL.")
 
 
 @given(body=st.binary(max_size=200), at=st.integers(0, 2**33), key=st.binary(min_size=24, max_size=64))

@@ -143,6 +143,17 @@ def test_for_a_day_after_rotation_both_secrets_sign(lab: Lab, taker: Receiver) -
     assert replace(lab.ports.endpoints, files=files).signing(made.id) == (secret,)
 
 
+def test_a_lost_secret_is_an_attempt_that_failed_and_nobody_elses_trouble(lab: Lab, taker: Receiver) -> None:
+    (broken, _), _ = endpoint(lab, taker.url(), "deployment"), endpoint(lab, taker.url("/other"), "deployment")
+    lab.ports.secrets.delete(f"webhooks.{broken.id}")
+    shop(lab)
+    tell(lab)
+    (waiting,), _ = lab.ports.outbound.page(broken.id, 10, None)
+    assert (waiting.state, waiting.status, waiting.attempts) == (DeliveryState.PENDING, None, 1)
+    assert "rotate it" in (waiting.error or "")
+    assert len(taker.calls) == 1
+
+
 def test_a_teller_that_dies_at_any_moment_tells_everything_once_queued(lab: Lab, taker: Receiver) -> None:
     made, _ = endpoint(lab, taker.url(), "deployment")
     before = lab.ports.outbound.position()

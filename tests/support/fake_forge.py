@@ -89,6 +89,8 @@ class FakeForge:
     page_size: int = 2
     token: str = TOKEN
     failing: tuple[int, Mapping[str, str]] | None = None
+    page: bytes | None = None
+    """What it answers instead of what it would."""
     hidden: list[str] = field(default_factory=list)
     tells_who: bool = True
     """Whether the token may ask whose it is."""
@@ -276,7 +278,7 @@ def fake_forge(kind: str) -> Iterator[FakeForge]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             with lock:
                 status, content, more = forge.answer(self.command, self.path, headers, body)
-            sent = json.dumps(content).encode()
+            sent = json.dumps(content).encode() if forge.page is None else forge.page
             self.send_response(status)
             for name, value in {**more, "content-type": "application/json", "content-length": str(len(sent))}.items():
                 self.send_header(name, value)

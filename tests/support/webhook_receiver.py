@@ -3,12 +3,15 @@
 import base64
 import hashlib
 import hmac
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.support.serving import answering
+
+_BETWEEN_LINES_SECONDS = 0.02
 
 
 @dataclass
@@ -26,6 +29,8 @@ class Receiver:
     port: int
     calls: list[Call] = field(default_factory=list)
     answers: dict[str, int] = field(default_factory=dict)
+    lingers: bool = False
+    """Its answers come line by line and never to an end."""
 
     def url(self, path: str = "/hook") -> str:
         """Where it listens."""
@@ -41,9 +46,19 @@ def receiver() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["content-length"]))
             taken.calls.append(Call({name.lower(): value for name, value in self.headers.items()}, body))
             self.send_response(taken.answers.get(self.path, 200))
+            if taken.lingers:
+                self.linger()
+                return
             self.send_header("location", taken.url("/elsewhere"))
             self.send_header("content-length", "0")
             self.end_headers()
+
+        def linger(self) -> None:
+            self.flush_headers()
+            with suppress(ConnectionError):
+                while True:
+                    self.wfile.write(b"x-more: to come\r\n")
+                    time.sleep(_BETWEEN_LINES_SECONDS)
 
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the library's name
             """Nothing is printed."""
