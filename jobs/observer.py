@@ -34,7 +34,8 @@ _EXPIRY_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
 _REREAD_SECONDS = 10.0
 _STUCK_SECONDS = 60.0
-_PAGE = 100
+_MOST_WAITING = 5000
+"""Jobs of all projects that wait for delivery and cluster, as many as one round moves on."""
 _guarded = partial(guarded, "observer")
 
 
@@ -203,7 +204,7 @@ class Leader:
         return {(one.project, one.environment) for one in listed}
 
     def _waiting(self) -> Sequence[JobRecord]:
-        return self.ports.ledger.page(JobFilter(states=(JobState.WAITING,)), _PAGE, None).jobs
+        return self.ports.ledger.page(JobFilter(states=(JobState.WAITING,)), _MOST_WAITING, None).jobs
 
     def _work(self) -> None:
         """Converge and refresh what is dirty, then judge it and what still waits for a verdict."""

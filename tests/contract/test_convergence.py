@@ -133,6 +133,16 @@ def test_a_strangers_namespace_found_later_is_named_while_the_creation_waits(sho
     assert "qa" in {app.environment for app in shop.ports.delivery.applications("shop")}
 
 
+def test_what_is_ready_succeeds_however_many_others_wait(shop: Place) -> None:
+    first, *others = [shop.admit(CreateEnvironment("shop", f"qa-{number}")) for number in range(101)]
+    shop.work("shop")
+    for job in others:
+        shop.cluster.namespaces_by_name[f"shop-{job.environments[0]}"] = FakeNamespace(None)
+    with shop.observer():
+        shop.done(first.id)
+    assert shop.job(others[0].id).state is JobState.WAITING
+
+
 def test_a_cluster_that_does_not_answer_stops_no_commit_and_is_waited_for(shop: Place) -> None:
     shop.cluster.outage = "nobody there"
     with shop.observer():
