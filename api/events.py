@@ -98,7 +98,7 @@ class EventStream:
         if isinstance(item, Gap):
             self._live.clear()
             self._overflown = False
-        elif self._overflown or not self._wanted(item):
+        elif self._overflown or not self._wants(item):
             return
         self._overflown = len(self._live) >= RING
         if not self._overflown:
@@ -140,20 +140,24 @@ class EventStream:
 
     async def _from_memory(self, known: Iterator[Event]) -> AsyncGenerator[Event | Gap, None]:
         for event in list(known):
-            if self._wanted(event) and self._is_new(event):
+            if self._wants(event) and self._is_new(event):
                 yield event
 
     async def _from_redis(self) -> AsyncGenerator[Event | Gap, None]:
         while True:
             page = await call(self._hub.log.after, self.position)
             for event in page.events:
-                if self._wanted(event) and self._is_new(event):
+                if self._wants(event) and self._is_new(event):
                     yield event
             self.position = page.position
             if page.gap:
                 yield Gap(page.position)
             if not page.events:
                 return
+
+    def _wants(self, event: Event) -> bool:
+        """Asked of the past as well as of what the hub offers, which is of one project anyway."""
+        return self.project in {None, event.project} and self._wanted(event)
 
     def _is_new(self, item: Event | Gap) -> bool:
         """Whether this listener has not passed the item yet; from now on it has."""
@@ -196,7 +200,7 @@ class Hub:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def events(self, after: str | None, wanted: Wanted, project: str | None = None) -> EventStream:
-        """Listen to the events after a cursor (None: from now on) for which `wanted` holds; `project` narrows cheaply.
+        """Listen to the events after a cursor (None: from now on) for which `wanted` holds; None for all `project`s.
 
         Raises Refused(InvalidInput) for a malformed cursor, Unreachable when there is no way to tell what is now.
         """

@@ -136,6 +136,20 @@ def test_only_what_is_wanted_of_the_project_is_heard() -> None:
     play(part)
 
 
+@pytest.mark.parametrize(("before", "asked"), [(0, False), (1200, True)], ids=["from memory", "from the log"])
+def test_what_a_resumed_listener_missed_is_of_its_project_only(before: int, *, asked: bool) -> None:
+    async def part(scene: Scene) -> None:
+        scene.log.write(6)
+        await scene.heard()
+        stream = await scene.hub.events("e1.1", lambda _: True, "shop")
+        last = scene.log.count - 1 + scene.log.count % 2
+        assert await take(stream, last // 2) == [f"e1.{number}" for number in range(3, last + 1, 2)]
+        assert bool(scene.log.asked) is asked
+        await stream.aclose()
+
+    play(part, before=before)
+
+
 def test_a_lost_log_is_one_gap_for_every_listener_whatever_waited_for_it() -> None:
     async def part(scene: Scene) -> None:
         stream = await scene.hub.events(None, lambda _: True)
