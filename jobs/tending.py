@@ -18,12 +18,13 @@ _log = structlog.get_logger()
 
 
 def tend_until(ports: Ports, owner: str, stopped: threading.Event) -> None:
-    """Do all of it until the builder stops; what takes long is done in threads of its own."""
+    """Do all of it until the builder stops; what takes long is done in threads of its own. What says that a builder is
+    there runs out by itself: another one may be there still.
+    """
     polls = ports.settings.source_poll_seconds
     for seconds, round_ in ((_PRUNE_SECONDS, ports.builder.prune), (polls, lambda: source_polls.poll(ports))):
         threading.Thread(target=_repeat, args=(round_, seconds, stopped), daemon=True).start()
     _repeat(lambda: _beat(ports, owner), _BEAT_SECONDS, stopped)
-    ports.leases.release(LEASE, LEASE)
 
 
 def _beat(ports: Ports, owner: str) -> None:

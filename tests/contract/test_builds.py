@@ -1,5 +1,6 @@
 """Builds through the whole of Lucity but for the builder itself: real Git and Valkey, twins of source and registry."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from gitops.operations import AddService, Build, SetHold, UpdateService
 from gitops.problems import GateClosed, InvalidInput, JobFailure, NotFound, Problem, Refused, Unavailable
 from gitops.services import Source
 from jobs.engine import carry_out
+from jobs.tending import tend_until
 from tests.fakes import FakeBuilder, FakeRegistry
 from tests.support.build_shop import FILES, IMAGE, REGISTRY, URL, Shop, make_shop
 from tests.support.lab import ANN, Lab
@@ -130,6 +132,14 @@ def test_what_cannot_be_built_is_refused_at_once(shop: Shop) -> None:
     assert "no buildah here" in problem.message
     lab.ports = replace(lab.ports, registry=None)
     assert isinstance(refused(lab, Build("shop", "api")), Unavailable)
+
+
+def test_a_builder_that_stops_does_not_stop_builds_from_being_taken_for_another(shop: Shop) -> None:
+    stopped = threading.Event()
+    stopped.set()
+    tend_until(shop.lab.ports, "leaving", stopped)
+    shop.builder.outage = "no buildah here"
+    assert shop.lab.admit(Build("shop", "api")).state is JobState.QUEUED
 
 
 def test_an_image_elsewhere_is_refused_at_once_and_before_anything_is_cloned(shop: Shop) -> None:
