@@ -1,7 +1,7 @@
 """Commit messages, rendered and parsed: a subject of gitops/subjects.py, body lines, and trailers in Git's format."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -104,12 +104,15 @@ def image_trailer(service: str, image: Image) -> Trailer:
 
 def source_committed_at(message: Message, service: str) -> datetime | None:
     """When the source that a service was built from was committed, as a trailer tells it; None when none does."""
-    for value in message.all(SOURCE_COMMITTED_AT):
-        name, _, moment = value.partition("=")
-        if name == service:
-            with suppress(ValueError):
-                return parse_time(moment)
+    for moment in _of_service(message, SOURCE_COMMITTED_AT, service):
+        with suppress(ValueError):
+            return parse_time(moment)
     return None
+
+
+def source_revision(message: Message, service: str) -> str | None:
+    """The commit of the source that a service was built from, as a trailer tells it; None when none does."""
+    return next(_of_service(message, SOURCE_REVISION, service), None)
 
 
 def parse_image(text: str) -> tuple[str, Image] | None:
@@ -119,3 +122,8 @@ def parse_image(text: str) -> tuple[str, Image] | None:
     head, slash, last = reference.rpartition("/")
     name, _, tag = last.partition(":")
     return (service, Image(f"{head}{slash}{name}", tag, digest or None)) if separator and name else None
+
+
+def _of_service(message: Message, key: str, service: str) -> Iterator[str]:
+    named = (value.partition("=") for value in message.all(key))
+    return (value for name, _, value in named if name == service)

@@ -19,12 +19,14 @@ from adapters.records import Event, EventKind, JobFilter, JobRecord
 from adapters.wiring import Ports
 from gitops import messages, repository
 from gitops.changes import JobKind
+from gitops.commits import CommitKind
 from gitops.operations.builds import Build
 from gitops.operations.deployments import Deploy
 from jobs import heads, project_secrets
 from jobs.forge_comments import comment_on
 from jobs.forge_statuses import of_build, of_deploy, of_rollout
 from jobs.forges import COMMENTS, STATUSES, Forges
+from jobs.origins import messages_behind
 
 SECONDS: Final = 15.0
 """How long one report may take: less than its claim."""
@@ -118,6 +120,18 @@ def _of_commit(ports: Ports, event: Event, sha: str) -> Iterator[Report]:
         service, _, revision = value.partition("=")
         if _SHA.fullmatch(revision):
             yield DeploymentReport(event.project, message.environment or "", service, revision, commit=sha)
+    if message.kind is CommitKind.PROMOTE:
+        yield from _of_promotion(ports, event.project, message.environment, sha)
+
+
+def _of_promotion(ports: Ports, project: str, target: str | None, sha: str) -> Iterator[Report]:
+    """The revisions of what a promotion took along, as the deployments say that it leads back to."""
+    for (environment, service), deployment in ports.history.current(project, sha).items():
+        if environment == target and deployment.commit.git.sha == sha:
+            behind = messages_behind(ports, project, deployment)
+            revision = next(filter(None, (messages.source_revision(message, service) for message in behind)), "")
+            if _SHA.fullmatch(revision):
+                yield DeploymentReport(project, environment, service, revision, commit=sha)
 
 
 def _of_environments(project: str, environments: Iterable[str]) -> Iterator[Report]:

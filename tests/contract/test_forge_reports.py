@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.outbound import FORGE_TARGET, DeliveryState
-from gitops.operations import CreateEnvironment, SetValues, ValueSetting
+from gitops.operations import CreateEnvironment, Promote, SetValues, UpdateProject, ValueSetting
 from jobs.outbound import queue_news
 from tests.fakes import FakeSources
 from tests.support.fake_forge import FakeComment, FakeRepository, fake_forge
@@ -105,6 +105,23 @@ def test_a_deployment_that_makes_no_commit_is_told_too(hub: ForgedShop) -> None:
     hub.lab.ports.ledger.cancel(deploy.id)
     hub.tell()
     assert told(hub, sha, DEVELOPMENT) == "error"
+
+
+def test_a_promotion_is_told_to_the_commit_that_its_image_was_built_from(hub: ForgedShop) -> None:
+    hub.lab.admit(CreateEnvironment("shop", "staging"))
+    hub.lab.admit(CreateEnvironment("shop", "production"))
+    ways = [{"from": "development", "to": "staging"}, {"from": "staging", "to": "production"}]
+    hub.lab.admit(UpdateProject("shop", (ValueSetting("pipeline", ways),)))
+    sha = hub.commit("1")
+    hub.push(sha)
+    hub.carry()
+    hub.lab.carry(Promote("shop", "development", "staging"), Promote("shop", "staging", "production"))
+    hub.tell()
+    places = ("lucity/staging/api", "lucity/production/api")
+    assert [told(hub, sha, context) for context in places] == ["pending", "pending"]
+    with hub.lab.observer():
+        for context in places:
+            hub.lab.wait(f"{context} to be told", lambda about=context: told_after(hub, sha, about) == "success")  # type: ignore[misc]
 
 
 def test_nothing_is_told_without_a_token(hub: ForgedShop) -> None:
