@@ -3,7 +3,7 @@
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +68,7 @@ class BuildahBuilder:
         key = key_of(order.cache)
         with self._use(key, stopped) as buildah:
             deadline = Deadline(self.bounds.timeout_seconds, "the build", "LUCITY_BUILD_TIMEOUT_SECONDS")
-            run = _Run(buildah, log, stopped, self.bounds, deadline)
+            run = _Run(buildah, log, stopped, self.bounds, deadline, order.hidden)
             run.pull(buildah_answers.base_images(_text(order.folder / dockerfile)))
             code = run(["bud", *_options(order), f"--file=/source/{dockerfile}", f"/source/{context}"], order.folder)
             if code == 0:
@@ -171,8 +171,10 @@ class _Run:
         stopped: Callable[[], bool],
         bounds: BuildBounds,
         deadline: Deadline,
+        hidden: Sequence[str] = (),
     ) -> None:
         self._buildah = buildah
+        self._secrets = (*(buildah.registry.secrets if buildah.registry else ()), *hidden)
         self._allowance = Allowance(bounds.log_mib << 20, log)
         self._stopped = stopped
         self._deadline = deadline
@@ -183,9 +185,8 @@ class _Run:
         """The end of what the last run said on stderr."""
 
     def __call__(self, arguments: list[str], source: Path | None = None, *, with_credentials: bool = False) -> int:
-        registry = self._buildah.registry
-        secrets = registry.secrets if registry else ()
-        stdout, stderr = (Stream(name, secrets, _LINE_CHARACTERS, self._allowance) for name in ("stdout", "stderr"))
+        names = ("stdout", "stderr")
+        stdout, stderr = (Stream(name, self._secrets, _LINE_CHARACTERS, self._allowance) for name in names)
         try:
             return self._buildah.run(
                 arguments, (stdout.feed, stderr.feed), self._watch, source=source, with_credentials=with_credentials

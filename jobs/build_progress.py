@@ -58,6 +58,12 @@ class Progress:
         """All steps so far."""
         return tuple(self._steps.values())
 
+    @property
+    def current(self) -> str:
+        """The step under way, or the one that could not begin."""
+        running = [step.name for step in self._steps.values() if step.state is JobState.RUNNING]
+        return running[-1] if running else next((name for name in STEPS if name not in self._steps), STEPS[-1])
+
     def begin(self, name: str, message: str) -> None:
         """A step begins."""
         self._steps[name] = Step(name, JobState.RUNNING, message, datetime.now(UTC))
@@ -74,8 +80,7 @@ class Progress:
     def ended(self, state: JobState, message: str) -> tuple[Step, ...]:
         """All steps, the one under way (or the one that could not begin) in this state."""
         now = datetime.now(UTC)
-        running = [step for step in self._steps.values() if step.state is JobState.RUNNING]
-        last = running[-1] if running else Step(self._next(), state, started_at=now)
+        last = self._steps.get(self.current) or Step(self.current, state, started_at=now)
         self._steps[last.name] = replace(last, state=state, message=message, finished_at=now)
         return self.steps
 
@@ -109,10 +114,6 @@ class Progress:
         if not self.ports.claims.seal(self.claim, [self.job.id]).sealed:
             self.dropped = True
             raise Stopped("cancelled before its push began")
-
-    def _next(self) -> str:
-        """The step that could not begin."""
-        return next((name for name in STEPS if name not in self._steps), STEPS[-1])
 
     def _tell(self) -> None:
         self._flush()

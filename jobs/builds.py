@@ -4,7 +4,7 @@ An image is found again by the tag of its fingerprint, so a build that runs agai
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from adapters.codec import load_change
@@ -16,7 +16,7 @@ from gitops import repository
 from gitops.changes import JobKind
 from gitops.operations.builds import Build
 from gitops.operations.deployments import Deploy, ServiceImage, SourceRevision
-from gitops.problems import NotFound, Problem, Refused, Unavailable, invalid
+from gitops.problems import JobFailure, NotFound, Problem, Refused, Unavailable, invalid
 from gitops.services import Service, Source
 from gitops.times import rfc3339
 from jobs import heads, project_secrets
@@ -56,6 +56,8 @@ def _outcome(building: "_Building", progress: Progress) -> Outcome:
 
 
 def _failed(job: JobRecord, progress: Progress, problem: Problem) -> Outcome:
+    if isinstance(problem, JobFailure) and problem.step is None:
+        problem = replace(problem, step=progress.current)
     return Outcome(job.id, JobState.FAILED, problem=problem, steps=progress.ended(JobState.FAILED, problem.message))
 
 
@@ -177,6 +179,7 @@ class _Building:
                 "org.opencontainers.image.created": rfc3339(checkout.committed_at),
             },
             created_at=checkout.committed_at,
+            hidden=project_secrets.texts(self.ports.secrets, self.job.project),
         )
         image = self.ports.builder.build(order, self.progress.log, self.progress.stopped)
         self.ports.failpoints.reach("after_build")

@@ -72,6 +72,13 @@ def read(secrets: Secrets, project: str, name: str) -> bytes | None:
     return None if kept is None else str(json.loads(kept)["value"]).encode()
 
 
+def texts(secrets: Secrets, project: str) -> tuple[str, ...]:
+    """What no log may show: the values, of `clone` the password alone too, of `forge` the token without its origin."""
+    values = {name: kept.decode() for name in NAMES if (kept := read(secrets, project, name)) is not None}
+    password = values.get(CLONE, "").partition(":")[2]
+    return (*values.values(), password, values.get(FORGE, "").rpartition(" ")[2])
+
+
 def updated_at(secrets: Secrets, project: str, name: str) -> datetime | None:
     """When it was last set; None when there is none."""
     kept = secrets.get(_key(project, name))

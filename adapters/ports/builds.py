@@ -32,6 +32,8 @@ class BuildOrder:
     annotations: Mapping[str, str]
     """The OCI annotations and labels of the image."""
     created_at: datetime
+    hidden: Sequence[str] = ()
+    """Secrets that no line of the log may show, even if the sources hold them."""
 
 
 class Sources(Protocol):

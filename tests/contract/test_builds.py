@@ -108,6 +108,14 @@ def test_a_build_that_fails_says_why_and_leaves_nothing(shop: Shop) -> None:
     assert (shop.tags(), shop.image("development")) == (set(), None)
 
 
+def test_what_ends_a_build_names_the_step_that_it_ended(shop: Shop) -> None:
+    def end() -> None:
+        raise Refused(JobFailure("the build takes longer than 60 s"))
+
+    shop.builder.during = end
+    assert shop.build().problem == JobFailure("the build takes longer than 60 s", "build")
+
+
 def test_a_source_without_a_dockerfile_names_what_was_looked_for(shop: Shop) -> None:
     shop.push({"app.py": b"1"})
     job = shop.build()

@@ -13,6 +13,7 @@ from gitops import repository
 from gitops.operations import AddService, Build, CreateProject
 from gitops.problems import JobFailure, NotFound
 from gitops.services import Source
+from jobs import project_secrets
 from tests.support import building
 from tests.support.lab import Lab, make_lab
 from tests.support.registry import PASSWORD, RegistryServer, start_registry
@@ -97,6 +98,24 @@ def test_the_same_files_are_not_built_again(shop: Shop) -> None:
     registry = shop.lab.ports.registry
     assert registry is not None
     assert registry.digest(shop.image, second[:7]) is not None
+
+
+def test_a_secret_of_the_project_that_sources_hold_is_hidden_in_the_log_and_in_the_problem(shop: Shop) -> None:
+    secrets = {
+        project_secrets.CLONE: ("bo:clone-password", "clone-password"),
+        project_secrets.WEBHOOK: ("signed-with-this-word", "signed-with-this-word"),
+        project_secrets.FORGE: ("https://git.example.org forge-token", "forge-token"),
+    }
+    for name, (value, _) in secrets.items():
+        project_secrets.write(shop.lab.ports.secrets, "shop", name, value)
+    words = [word for _, word in secrets.values()]
+    shop.source.commit("main", {"Dockerfile": f"FROM scratch\nLABEL a={' b='.join(words)}\nCOPY {words[0]} /\n"})
+    job = shop.build(Build("shop", "api"))
+    assert isinstance(job.problem, JobFailure)
+    lines = [line.text for line in shop.lab.ports.events.log(job.id, 100, None).lines]
+    assert any(line.endswith(": LABEL a=*** b=*** b=***") for line in lines)
+    assert "COPY ***" in job.problem.message
+    assert not any(word in text for word in words for text in (job.problem.message, *lines))
 
 
 def test_what_cannot_be_built_says_why(shop: Shop) -> None:
