@@ -24,8 +24,9 @@ setup: $(RUNTIME) ## Install Lucity into .venv, from requirements.lock
 test: $(DEVELOPMENT) ## Run the unit, contract and end-to-end tests (ARGS="tests/unit -k names")
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(or $(ARGS),tests/unit tests/contract tests/e2e)
 
-real-tools: ## Build the pinned Kubernetes, KWOK and Helm for the tests, once; needs Go
-	@tests/real/kubernetes/build
+real-tools: ## Build the pinned Kubernetes, KWOK, Helm and Docker Compose for the tests, once; needs Go
+	@tests/real/build kubernetes
+	@tests/real/build compose
 
 check: $(DEVELOPMENT) ## Check style, types, the direction of imports and schema.graphql
 	$(BIN)/ruff check

@@ -21,7 +21,7 @@ from tests.support.installing import (
     named,
     variables,
 )
-from tests.support.kubernetes import real_tool
+from tests.support.real_tools import real_tool
 
 _INFORMATION = 1
 

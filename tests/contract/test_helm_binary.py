@@ -18,7 +18,8 @@ from adapters.settings import Settings
 from gitops.changes import Change
 from gitops.operations import AddService, CreateProject, Deploy, ServiceImage
 from gitops.tree import Files
-from tests.support.kubernetes import ControlPlane, real_tool
+from tests.support.kubernetes import ControlPlane
+from tests.support.real_tools import real_tool
 from tests.support.rendering import FULL, repository
 from tests.support.shop import CONTEXT
 

@@ -2,8 +2,6 @@
 `make real-tools` from tests/real/kubernetes/go.mod, or found by LUCITY_REAL_TOOLS.
 """
 
-import hashlib
-import os
 import shutil
 import subprocess
 import tempfile
@@ -15,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import pytest
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from adapters.kubernetes_api import KubernetesApi
 from adapters.ports import Unreachable
+from tests.support.real_tools import real_tool
 from tests.support.valkey import _die_with_parent, _free_port
 
 READY_SECONDS = 90
@@ -32,20 +30,6 @@ _CONTROLLERS = (
     "resourcequota-controller",
     "garbage-collector-controller",
 )
-_PINS = Path(__file__).parents[1] / "real" / "kubernetes" / "go.sum"
-
-
-def real_tool(name: str) -> Path:
-    """The binary; skips the test where it was not built, fails it where CI did build them."""
-    given = os.environ.get("LUCITY_REAL_TOOLS")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lucity" / "real-tools"
-    folder = Path(given) if given else cache / hashlib.sha256(_PINS.read_bytes()).hexdigest()[:16]
-    if not (folder / name).exists():
-        message = f"{name} is not in {folder}: make real-tools builds it (needs Go)"
-        if given:
-            pytest.fail(message)
-        pytest.skip(message)
-    return folder / name
 
 
 @dataclass

@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from tests.support.authority import Authority
-from tests.support.kubernetes import ControlPlane, control_plane, real_tool
+from tests.support.kubernetes import ControlPlane, control_plane
+from tests.support.real_tools import real_tool
 from tests.support.valkey import _free_port
 
 _STAGES = Path(__file__).with_name("kwok.yaml")
