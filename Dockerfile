@@ -40,7 +40,7 @@ STOPSIGNAL SIGTERM
 ENTRYPOINT ["lucity"]
 CMD ["up", "--host", "0.0.0.0", "--no-browser"]
 
-# docker build --target builder: it confines builds by namespaces, which takes root (charts/lucity, docker-compose.full.yml).
+# docker build --target builder: it confines builds by namespaces, which takes root (charts/lucity, docker-compose.yml).
 FROM lucity AS builder
 USER 0:0
 RUN apt-get update \

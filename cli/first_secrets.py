@@ -1,5 +1,5 @@
 """What the servers beside Lucity need before they start, made once: an administrator's key for Soft-serve, and for Argo
-CD the key that it signs with and an API key of the account `lucity` (docker-compose.full.yml).
+CD the key that it signs with and an API key of the account `lucity` (docker-compose.yml).
 """
 
 import base64

@@ -123,15 +123,11 @@ def login(data: Path) -> None:
 @click.option(
     "--redis-host", default="redis", show_default=True, help="How processes will reach the Redis of this folder."
 )
-@click.option("--others", is_flag=True, help="Make only what Soft-serve and Argo CD need before they start.")
-def prepare(data: Path, redis_host: str, others: bool) -> None:  # noqa: FBT001 - click passes options by name
-    """Make the secrets that processes on a shared folder need; those there are stay."""
-    from cli.prepare import prepare_folder, prepare_others  # noqa: PLC0415
+def prepare(data: Path, redis_host: str) -> None:
+    """Make the secrets that processes on a shared folder, and the servers beside them, need; those there are stay."""
+    from cli.prepare import prepare_folder  # noqa: PLC0415
 
-    if others:
-        prepare_others(data)
-    else:
-        prepare_folder(data, redis_host)
+    prepare_folder(data, redis_host)
 
 
 @main.command()

@@ -1,5 +1,5 @@
-"""docker-compose.yml, alone and below docker-compose.full.yml: what can be shown without an engine. Processes get all
-they need, and no secret is shipped.
+"""docker-compose.yml: what can be shown without an engine. Compose takes it, processes get all they need, and no secret
+is shipped.
 """
 
 import base64
@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,53 +18,159 @@ import pytest
 import yaml
 
 from adapters.git_wiring import build_secrets
+from adapters.leases import RedisLeases
+from adapters.redis_client import connect
 from adapters.secrets import FileSecrets
 from adapters.settings import Settings
 from cli.configuration import require_secrets
+from jobs.builders import LEASE
 from tests.support import softserve
-from tests.support.installing import merged
+from tests.support.real_tools import real_tool
 from tests.support.softserve import SoftServe
-from tests.support.up import LUCITY
+from tests.support.up import LUCITY, running, wait_until
+from tests.support.valkey import valkey_server
 
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-FULL: dict[str, dict[str, Any]] = merged(
-    SERVICES, yaml.safe_load((ROOT / "docker-compose.full.yml").read_text())["services"]
-)
-"""Of both files: maps are merged, as https://docs.docker.com/reference/compose-file/merge/ says."""
+STEPS = {"prepare", "cluster-access"}
+SERVERS = {"redis", "soft-serve", "registry", "k3s"}
+PROCESSES = {"api", "worker", "observer", "builder"}
+
+
+def variables(name: str) -> dict[str, str]:
+    found: dict[str, str] = SERVICES[name]["environment"]
+    return found
 
 
 def prepare(folder: Path) -> dict[str, bytes]:
-    """Run the first step on a folder; the secrets it made."""
+    """Run the first step on a folder; every file that is there afterwards."""
+    given = {name: re.sub("^/data", str(folder), value) for name, value in variables("prepare").items()}
     command = [LUCITY, *SERVICES["prepare"]["command"], "--data", str(folder)]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
-    names = ["keys/token", "keys/signing", "valkey/password", "redis-url", "admin-token"]
-    assert {oct((folder / name).stat().st_mode & 0o777) for name in names} == {"0o600"}
-    return {name: (folder / name).read_bytes() for name in names}
+    subprocess.run(command, check=True, capture_output=True, timeout=60, env={**os.environ, **given})
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_first_step_makes_secrets_once(tmp_path: Path) -> None:
-    assert prepare(tmp_path / "data") == prepare(tmp_path / "data")
-    assert prepare(tmp_path / "other")["valkey/password"] not in prepare(tmp_path / "data")["redis-url"]
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder after the first step."""
+    folder = tmp_path_factory.mktemp("compose") / "data"
+    prepare(folder)
+    return folder
 
 
-@pytest.mark.parametrize("name", ["api", "worker", "observer"])
-def test_each_process_finds_every_secret_where_it_looks(tmp_path: Path, name: str) -> None:
-    prepare(tmp_path)
-    given = {
-        variable.removeprefix("LUCITY_").lower(): re.sub("^/data", str(tmp_path), value)
-        for variable, value in SERVICES[name]["environment"].items()
-    }
-    settings = Settings.model_validate(given)
+def test_the_first_step_makes_secrets_once_for_their_owner_only(data: Path, tmp_path: Path) -> None:
+    made, others = prepare(data), prepare(tmp_path / "another")
+    keys = {"keys/argocd", "keys/signing", "keys/soft-serve", "keys/token"}
+    secret = {*keys, "for/k3s/argocd-secret.yaml", "redis-url", "valkey/password", "valkey/valkey.conf"}
+    assert {name for name in made if not (data / name).stat().st_mode & 0o077} >= secret
+    assert made == prepare(data)
+    assert {name for name in made if name != "keys/.allowed_signers.lock" and made[name] == others[name]} == set()
+
+
+def settings_of(name: str, data: Path) -> Settings:
+    """The settings of a process as its container has them, with this folder for the volume `data`."""
+    given = {variable: re.sub("^/data", str(data), value) for variable, value in variables(name).items()}
+    decoded = {key: json.loads(value) if value.startswith("[") else value for key, value in given.items()}
+    return Settings.model_validate({key.removeprefix("LUCITY_").lower(): value for key, value in decoded.items()})
+
+
+@pytest.mark.parametrize("name", ["api", "worker", "observer", "builder"])
+def test_each_process_finds_every_secret_where_it_looks(data: Path, name: str) -> None:
+    settings = settings_of(name, data)
     require_secrets(settings)
     assert settings.redis.endswith("@redis:6379/0")
+    assert (settings.git_host, settings.delivery) == ("softserve", "argocd")
+    assert settings.softserve_admin_key_file == data / "keys/soft-serve"
+    assert settings.argocd_token_file == data / "keys/argocd"
+    assert (settings.kubeconfig is None) == (name == "builder")
+    address = SERVICES["soft-serve"]["networks"]["cluster"]["ipv4_address"]
+    assert settings.argocd_git_url == f"http://{address}:23232"
 
 
-def test_every_image_is_pinned_and_nothing_but_the_api_is_published() -> None:
-    assert all(re.search(r":\d+\.\d+\.\d+$", service["image"]) for service in SERVICES.values())
-    assert {name: service["ports"] for name, service in SERVICES.items() if "ports" in service} == {
-        "api": ["127.0.0.1:8000:8000"]
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What Docker Compose makes of the file, alone in a folder, without any variables."""
+    folder = tmp_path_factory.mktemp("alone")
+    shutil.copy(ROOT / "docker-compose.yml", folder)
+    assert config(folder, "--quiet") == ""
+    answer: dict[str, Any] = json.loads(config(folder, "--format", "json"))
+    return answer
+
+
+def config(folder: Path, *arguments: str) -> str:
+    """Run `docker compose config`, as a program of its own; it must succeed without a warning."""
+    command = [str(real_tool("docker-compose", "compose")), "config", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=folder, env={})
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_one_file_brings_up_the_whole_of_it(configured: dict[str, Any]) -> None:
+    services = configured["services"]
+    assert services.keys() == {*STEPS, *SERVERS, *PROCESSES}
+    assert all(re.search(r":v?\d+\.\d+\.\d+(-k3s\d+)?$", service["image"]) for service in services.values())
+    assert {name for name, service in services.items() if "build" in service} == {*STEPS, *PROCESSES}
+    assert {name: services[name]["command"] for name in PROCESSES} == {name: [name] for name in PROCESSES}
+    assert {name for name, service in services.items() if service.get("privileged")} == {"k3s"}
+
+
+def test_what_is_published_is_published_on_loopback_only(configured: dict[str, Any]) -> None:
+    ports = {name: service["ports"] for name, service in configured["services"].items() if "ports" in service}
+    assert ports.keys() == {"api", "registry", "k3s"}
+    assert {port["host_ip"] for published in ports.values() for port in published} == {"127.0.0.1"}
+
+
+def test_what_stays_has_a_health_check_and_what_waits_waits_for_it(configured: dict[str, Any]) -> None:
+    services = configured["services"]
+    checked = {name for name, service in services.items() if service.get("healthcheck", {}).get("test")}
+    assert checked == {*SERVERS, *PROCESSES}
+    waited_for = {
+        (name, wanted["condition"])
+        for service in services.values()
+        for name, wanted in (service.get("depends_on") or {}).items()
     }
+    expected = {name: "service_completed_successfully" if name in STEPS else "service_healthy" for name in services}
+    assert waited_for <= expected.items()
+
+
+def test_no_secret_is_written_in_the_file(configured: dict[str, Any]) -> None:
+    given = {
+        (name, variable): value
+        for name, service in configured["services"].items()
+        for variable, value in service.get("environment", {}).items()
+    }
+    named = {place: value for place, value in given.items() if re.search("KEY|TOKEN|PASSWORD|SECRET|REDIS", place[1])}
+    assert ("api", "LUCITY_TOKEN_KEY_FILE") in named
+    assert [place for place, value in named.items() if not value.startswith("/")] == []
+    text = json.dumps(configured)
+    assert re.findall(r"://[^/\s\"]*@|PRIVATE KEY|requirepass", text) == []
+    assert not configured.keys() & {"secrets", "configs"}
+
+
+def test_a_health_check_tells_who_works_from_who_does_not(tmp_path: Path) -> None:
+    with valkey_server() as valkey:
+        (tmp_path / "redis-url").write_text(f"{valkey.url}\n")
+
+        def healthy() -> set[str]:
+            return {name for name in ("worker", "observer", "builder") if health(name, tmp_path)}
+
+        assert healthy() == set()
+        with running(tmp_path / "data", variables={"LUCITY_REDIS_URL": valkey.url}) as up:
+            wait_until("worker and observer", lambda: healthy() == {"worker", "observer"})
+            with connect(valkey.url) as client:
+                RedisLeases(client, Settings()).acquire(LEASE, LEASE, 3600)
+            up.stop()
+        wait_until("the leases of those who are gone", lambda: healthy() == {"builder"})
+
+
+def health(name: str, data: Path) -> bool:
+    """Run a process' health check as its container does, with this folder for /data."""
+    _, program, *arguments = SERVICES[name]["healthcheck"]["test"]
+    assert program == "python"
+    command = [sys.executable, *(argument.replace("/data", str(data)) for argument in arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    return done.returncode == 0
 
 
 def test_the_dockerfile_makes_the_small_image_unless_it_is_asked_for_the_builder() -> None:
@@ -77,50 +184,20 @@ def test_the_dockerfile_makes_the_small_image_unless_it_is_asked_for_the_builder
     assert users == {"environment": [], "lucity": ["10001:10001"], "builder": ["0:0"], None: []}
 
 
-@pytest.fixture(scope="module")
-def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of the full setup after its first step."""
-    folder = tmp_path_factory.mktemp("full") / "data"
-    prepare_others(folder)
-    return folder
-
-
-def prepare_others(folder: Path) -> dict[str, bytes]:
-    """Run the first step of the full setup; every file that is there afterwards."""
-    given = {name: re.sub("^/data", str(folder), value) for name, value in variables("secrets").items()}
-    command = [LUCITY, *FULL["secrets"]["command"], "--data", str(folder)]
-    subprocess.run(command, check=True, capture_output=True, timeout=60, env={**os.environ, **given})
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def variables(name: str) -> dict[str, str]:
-    found: dict[str, str] = FULL[name]["environment"]
-    return found
-
-
-def test_the_full_setups_first_step_makes_its_secrets_once(others: Path, tmp_path: Path) -> None:
-    made = prepare_others(others)
-    assert sorted(made) == ["for/k3s/argocd-secret.yaml", "for/soft-serve/admin.pub", "keys/argocd", "keys/soft-serve"]
-    assert made == prepare_others(others)
-    assert not set(made.values()) & set(prepare_others(tmp_path / "another").values())
-    modes = {name: oct((others / name).stat().st_mode & 0o777) for name in made}
-    assert [name for name, mode in modes.items() if mode != "0o600"] == ["for/soft-serve/admin.pub"]
-
-
-def test_a_volume_shows_soft_serve_and_k3s_what_is_for_them_and_no_more(others: Path) -> None:
+def test_a_volume_shows_soft_serve_and_k3s_what_is_for_them_and_no_more(data: Path) -> None:
     shown = {
-        name: [mount["volume"]["subpath"] for mount in FULL[name]["volumes"] if isinstance(mount, dict)]
+        name: [mount["volume"]["subpath"] for mount in SERVICES[name]["volumes"] if isinstance(mount, dict)]
         for name in ("soft-serve", "k3s")
     }
     assert shown == {"soft-serve": ["for/soft-serve"], "k3s": ["for/k3s"]}
-    assert all((others / folder).is_dir() for folders in shown.values() for folder in folders)
-    mounts = [mount for name in ("soft-serve", "k3s", "registry") for mount in FULL[name]["volumes"]]
+    assert all((data / folder).is_dir() for folders in shown.values() for folder in folders)
+    mounts = [mount for name in ("soft-serve", "k3s", "registry") for mount in SERVICES[name]["volumes"]]
     assert not [mount for mount in mounts if isinstance(mount, str) and mount.startswith("data:")]
 
 
-def test_argo_cd_is_given_the_key_that_the_api_key_was_signed_with(others: Path) -> None:
-    _, secret = yaml.safe_load_all((others / "for/k3s/argocd-secret.yaml").read_text())
-    head, claims, signature = (others / "keys/argocd").read_text().split(".")
+def test_argo_cd_is_given_the_key_that_the_api_key_was_signed_with(data: Path) -> None:
+    _, secret = yaml.safe_load_all((data / "for/k3s/argocd-secret.yaml").read_text())
+    head, claims, signature = (data / "keys/argocd").read_text().split(".")
     keys = secret["stringData"]
     wanted = hmac.new(keys["server.secretkey"].encode(), f"{head}.{claims}".encode(), hashlib.sha256).digest()
     assert unpacked(signature) == wanted
@@ -137,12 +214,12 @@ def unpacked(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def test_soft_serve_takes_the_key_that_was_made_for_it(others: Path, tmp_path: Path) -> None:
-    """Its variable names the file, as in the full setup."""
+def test_soft_serve_takes_the_key_that_was_made_for_it(data: Path, tmp_path: Path) -> None:
+    """Its variable names the file, as in the compose file."""
     server = SoftServe(tmp_path / "soft-serve")
     server.folder.mkdir()
-    shutil.copy(others / "keys/soft-serve", server.admin_key)
-    server.admin_key.with_suffix(".pub").write_text(str(others / "for/soft-serve/admin.pub"))
+    shutil.copy(data / "keys/soft-serve", server.admin_key)
+    server.admin_key.with_suffix(".pub").write_text(str(data / "for/soft-serve/admin.pub"))
     softserve.binary()
     try:
         server.start()
@@ -151,67 +228,23 @@ def test_soft_serve_takes_the_key_that_was_made_for_it(others: Path, tmp_path: P
         server.close()
 
 
-@pytest.mark.parametrize("name", ["prepare", "api", "worker", "observer", "builder"])
-def test_each_process_of_the_full_setup_has_settings_that_agree(others: Path, name: str) -> None:
-    given = {
-        variable.removeprefix("LUCITY_").lower(): re.sub("^/data", str(others), value)
-        for variable, value in variables(name).items()
-    }
-    given.pop("redis_url_file")
-    decoded = {key: json.loads(value) if value.startswith("[") else value for key, value in given.items()}
-    settings = Settings.model_validate(decoded)
-    assert (settings.git_host, settings.delivery) == ("softserve", "argocd")
-    assert settings.softserve_admin_key_file == others / "keys/soft-serve"
-    assert settings.argocd_token_file == others / "keys/argocd"
-    assert (settings.kubeconfig is not None) == (name not in {"prepare", "builder"})
-    address = FULL["soft-serve"]["networks"]["cluster"]["ipv4_address"]
-    assert settings.argocd_git_url == f"http://{address}:23232"
-
-
-def test_the_full_setup_pins_its_images_and_publishes_on_loopback_only() -> None:
-    assert all(re.search(r":v?\d+\.\d+\.\d+(-k3s\d+)?$", service["image"]) for service in FULL.values())
-    ports = [port for service in FULL.values() for port in service.get("ports", [])]
-    assert ports
-    assert all(port.startswith("127.0.0.1:") for port in ports)
-    assert {name for name, service in FULL.items() if service.get("privileged")} == {"k3s"}
-    named = {source for service in FULL.values() for source in service.get("depends_on", {})}
-    assert named <= set(FULL)
-
-
 def test_the_builder_may_what_the_charts_may_and_writes_to_no_folder_of_others() -> None:
-    builder = FULL["builder"]
+    builder = SERVICES["builder"]
     charts = re.search(r"\[(CHOWN, [^]]+)\]", (ROOT / "charts/lucity/templates/_pod.tpl").read_text())
     assert charts is not None
     assert (builder["cap_drop"], builder["cap_add"]) == (["ALL"], charts[1].split(", "))
-    assert {name for name, service in FULL.items() if "cap_add" in service} == {"builder"}
+    assert {name for name, service in SERVICES.items() if "cap_add" in service} == {"builder"}
     assert builder["build"]["target"] == "builder"
     own, *shared = sorted(builder["volumes"], key=lambda mount: mount != "builder:/builder")
     assert own == f"builder:{variables('builder')['LUCITY_DATA']}"
     assert all(mount == "data:/data:ro" or mount["read_only"] for mount in shared)
 
 
-def test_the_builder_finds_the_secrets_that_all_share(others: Path) -> None:
-    prepare(others)
-    given = {name: re.sub("^/data", str(others), value) for name, value in variables("builder").items()}
-    require_secrets(
-        Settings.model_validate({name.removeprefix("LUCITY_").lower(): text for name, text in given.items()})
-    )
-    (kept,) = [mount for mount in FULL["builder"]["volumes"] if isinstance(mount, dict)]
-    FileSecrets(others / kept["volume"]["subpath"]).put("projects.shop.clone", b"user:password")
-    assert build_secrets(Settings(data=others)).get("projects.shop.clone") == b"user:password"
+def test_the_builder_finds_the_secrets_that_all_share(data: Path) -> None:
+    (kept,) = [mount for mount in SERVICES["builder"]["volumes"] if isinstance(mount, dict)]
+    FileSecrets(data / kept["volume"]["subpath"]).put("projects.shop.clone", b"user:password")
+    assert build_secrets(Settings(data=data)).get("projects.shop.clone") == b"user:password"
     assert kept["target"] == f"{variables('builder')['LUCITY_DATA']}/{kept['volume']['subpath']}"
-
-
-def test_docker_compose_takes_both_setups() -> None:
-    if shutil.which("docker") is None or run("docker", "compose", "version").returncode:
-        pytest.skip("no docker with its compose plugin here")
-    for files in (["docker-compose.yml"], ["docker-compose.yml", "docker-compose.full.yml"]):
-        done = run("docker", "compose", *(f"--file={name}" for name in files), "config", "--quiet")
-        assert done.returncode == 0, done.stderr
-
-
-def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
 
 
 def test_the_image_holds_every_package() -> None:
