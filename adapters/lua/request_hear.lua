@@ -3,7 +3,7 @@
 local key = 'lucity:requests:' .. arg(1)
 local heard = redis.call('HGET', key, arg(2))
 if heard then
-  local at, open = string.match(heard, '^(%d+):(%d)$')
+  local at, open = string.match(heard, '^(-?%d+):(%d)$')
   if tonumber(arg(3)) < tonumber(at) then return 0 end
   if tonumber(arg(3)) == tonumber(at) and open == '0' and arg(4) == '1' then return 0 end
 end

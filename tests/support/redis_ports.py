@@ -12,6 +12,7 @@ from adapters.claims import RedisClaims
 from adapters.events import RedisEvents
 from adapters.leases import RedisLeases
 from adapters.ledger import RedisLedger
+from adapters.pull_requests import RedisRequests
 from adapters.records import Claim, Event, EventKind, JobRecord, JobState, Outcome
 from adapters.redis_client import connect
 from adapters.settings import Settings
@@ -35,6 +36,7 @@ class RedisPorts:
     events: RedisEvents
     statuses: RedisStatuses
     leases: RedisLeases
+    requests: RedisRequests
 
     def job(self, job: JobRecord) -> JobRecord:
         """The job as it is now."""
@@ -99,6 +101,7 @@ def redis_ports(url: str, hard_limit_seconds: float | None = None, **settings: f
         RedisEvents(client, chosen),
         RedisStatuses(client, chosen),
         RedisLeases(client, chosen),
+        RedisRequests(client, chosen),
     )
 
 
