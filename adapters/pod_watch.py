@@ -3,8 +3,8 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -100,8 +100,13 @@ class PodWatch:
     async def _told(self) -> AsyncGenerator[Change, None]:
         if not self._version:
             listed = await self._api.get(self._path, {"labelSelector": self._selector})
-            self._version, self._failing = listed["metadata"]["resourceVersion"], None
-            yield Listed([parse_pod(item) for item in listed.get("items") or ()])
+            with _believed():
+                version, pods = (
+                    listed["metadata"]["resourceVersion"],
+                    [parse_pod(item) for item in listed["items"] or ()],
+                )
+            self._version, self._failing = version, None
+            yield Listed(pods)
         try:
             async with aclosing(self._watched()) as events:
                 async for event in events:
@@ -119,7 +124,8 @@ class PodWatch:
         }
         async with self._api.stream(self._path, query, _SILENCE_SECONDS) as answer, aclosing(_frames(answer)) as frames:
             async for frame in frames:
-                change = self._change(frame)
+                with _believed():
+                    change = self._change(frame)
                 if change is not None:
                     yield change
 
@@ -137,6 +143,15 @@ class PodWatch:
                 return Removed(told["metadata"]["uid"])
             case _:
                 return None
+
+
+@contextmanager
+def _believed() -> Iterator[None]:
+    """While an answer is read as pods: a page of some proxy is JSON at times, and no answer of the cluster's."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise Unreachable("cluster", f"the Kubernetes API tells of no pods: {error!r}") from error
 
 
 def judge(error: Exception) -> None:

@@ -132,7 +132,7 @@ def test_a_watch_that_is_refused_for_a_moment_goes_on(fake: FakeKubernetes, logs
 
     async def story(reader: Reader) -> None:
         assert await reader.begin().read() == ["one"]
-        fake.refuse("/pods", (500, "etcd has no leader"), (503, "starting"))
+        fake.refuse("/pods", (500, "etcd has no leader"), (503, "starting"), *[(200, "I am a proxy")] * 2)
         fake.epoch += 1
         fake.add("api-2")
         fake.write("api-2", "two")
@@ -245,6 +245,16 @@ def test_a_token_that_counts_no_more_ends_with_a_clear_word(fake: FakeKubernetes
 
     async def story(reader: Reader) -> None:
         with pytest.raises(Refused, match="does not let Lucity read logs: Unauthorized"):
+            await reader.begin().read()
+
+    tell(logs, story)
+
+
+def test_an_answer_that_is_not_the_clusters_is_none(fake: FakeKubernetes, logs: KubernetesPodLogs) -> None:
+    fake.refuse("/pods", (200, "I am a proxy"))
+
+    async def story(reader: Reader) -> None:
+        with pytest.raises(Unreachable, match="tells of no pods"):
             await reader.begin().read()
 
     tell(logs, story)
