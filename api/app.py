@@ -1,13 +1,12 @@
 """The API as one ASGI application, put together in one place."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import structlog
 from graphql import GraphQLSchema
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -30,9 +29,10 @@ from adapters.smart_http import ServedRepository, Service
 from adapters.tokens import Tokens
 from adapters.wiring import Ports
 from api.authentication import Authenticator
+from api.background import RETRY_SECONDS, end_readers, for_ever
 from api.edge import Edge, Origins
 from api.eject import Eject, EjectEndpoint
-from api.events import RETRY_SECONDS, Hub, SlowSubscriber
+from api.events import Hub, SlowSubscriber
 from api.git import GitEndpoint
 from api.graphql.context import Contexts
 from api.graphql.schema import executable
@@ -51,7 +51,6 @@ from gitops.changes import Actor
 from jobs import project_secrets, pushes
 from jobs.heads import notice
 
-_CANCEL_AGAIN_SECONDS = 0.1
 RULES = (MaybeNullValidationRule, OneOfInputValidationRule)
 """Validation that Strawberry adds to the specification's."""
 
@@ -167,31 +166,13 @@ def _lifespan(parts: Parts, authenticator: Authenticator) -> Callable[[Starlette
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         works = (parts.hub.run, authenticator.run, lambda: _follow(parts, authenticator))
-        tasks = [asyncio.ensure_future(_for_ever(work)) for work in works]
+        tasks = [asyncio.ensure_future(for_ever(work)) for work in works]
         try:
             yield
         finally:
-            await _end(tasks)
+            await end_readers(tasks)
 
     return lifespan
-
-
-async def _end(tasks: Collection[asyncio.Future[None]]) -> None:
-    """Cancel until all are over: a cancellation that meets a time-out inside the Redis client gets lost."""
-    while waiting := [task for task in tasks if not task.done()]:
-        for task in waiting:
-            task.cancel()
-        await asyncio.wait(waiting, timeout=_CANCEL_AGAIN_SECONDS)
-
-
-async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
-    """Begin a work again after whatever nobody foresaw: without it the API would seem to run."""
-    while True:
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 - see above
-            structlog.get_logger().error("background work failed, it begins again", exc_info=error)
-        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def _follow(parts: Parts, authenticator: Authenticator) -> None:

@@ -23,11 +23,11 @@ from adapters.event_entries import parse_cursor
 from adapters.event_tail import Gap
 from adapters.ports import Unreachable
 from adapters.records import Event, EventPage
+from api.background import RETRY_SECONDS
 from api.threads import call
 
 RING = 5000
 """Events kept in memory, and events that may wait for one listener."""
-RETRY_SECONDS = 0.5
 _CURSORS_KEPT = 256
 
 Wanted = Callable[[Event], bool]

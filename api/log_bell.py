@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from api.background import end_readers, for_ever
+
 
 class LogBell:
     """`follow` answers ids of jobs whose log grew, '' when any may have (adapters/event_tail.py)."""
@@ -11,7 +13,7 @@ class LogBell:
     def __init__(self, follow: Callable[[], AsyncIterator[str]]) -> None:
         self._follow = follow
         self._listeners: dict[str, dict[asyncio.Event, None]] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Future[None] | None = None
 
     @asynccontextmanager
     async def listening(self, job_id: str) -> AsyncIterator[asyncio.Event]:
@@ -20,7 +22,7 @@ class LogBell:
         grown.set()
         self._listeners.setdefault(job_id, {})[grown] = None
         if self._task is None:
-            self._task = asyncio.create_task(self._run())
+            self._task = asyncio.ensure_future(for_ever(self._run))
         try:
             yield grown
         finally:
@@ -32,8 +34,7 @@ class LogBell:
             del self._listeners[job_id]
         if not self._listeners and self._task is not None:
             task, self._task = self._task, None
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end_readers([task])
 
     async def _run(self) -> None:
         async for job_id in self._follow():

@@ -18,6 +18,7 @@ from adapters.ports import Unreachable
 from adapters.records import Event, EventKind
 from adapters.resource_nodes import ResourceNode
 from adapters.wiring import Ports
+from api.background import end
 from api.events import Hub, SlowSubscriber
 from api.reading.heads import Flights, head_of
 from api.reading.repositories import views_of
@@ -116,7 +117,7 @@ class _Watch:
 
     async def end(self) -> None:
         """Stop watching."""
-        await _end(self._task)
+        await end(self._task)
 
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()
@@ -129,8 +130,7 @@ class _Watch:
             (first, *_), _ = await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
             first.result()
         finally:
-            for work in works:
-                await _end(work)
+            await end(*works)
 
     async def _deleted(self) -> None:
         """Return once Git has the environment no more."""
@@ -200,7 +200,7 @@ class _Watch:
                 if not await self._look():
                     return None
         finally:
-            await _end(ringing)
+            await end(ringing)
 
     async def _hear(self, rung: asyncio.Event) -> None:
         async with aclosing(self._ports.trees.rings(self._project, self._environment)) as rings:
@@ -211,8 +211,3 @@ class _Watch:
 async def _pause() -> None:
     """At no time for all at once."""
     await asyncio.sleep(random.uniform(*RETRY_SECONDS))  # noqa: S311 - nothing is secret here
-
-
-async def _end(task: asyncio.Future[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import strawberry
 
 from adapters.records import Event, JobRecord, LogEntry
+from api.background import end
 from api.events import EventStream
 from api.graphql import job_streams, streams
 from api.graphql.connections import LARGEST_PAGE
@@ -77,8 +78,7 @@ async def _turns(info: Info, job: JobRecord, grown: asyncio.Event, ends: EventSt
                 watcher.result()
         yield
     finally:
-        watcher.cancel()
-        await asyncio.gather(watcher, return_exceptions=True)
+        await end(watcher)
 
 
 async def _wake(grown: asyncio.Event, ends: EventStream) -> None:

@@ -10,6 +10,7 @@ import strawberry
 
 from adapters.ports import PodLine, PodLogs
 from adapters.records import Event, EventKind
+from api.background import end
 from api.events import EventStream
 from api.graphql.context import Info
 from api.graphql.given import or_none
@@ -73,8 +74,7 @@ class ServiceLogSubscription:
                     async for line in followed:
                         yield ServiceLogLine.of(line)
             finally:
-                removed.cancel()
-                await asyncio.gather(removed, return_exceptions=True)
+                await end(removed)
 
 
 def _logs(info: Info) -> PodLogs:

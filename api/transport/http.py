@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.authentication import Authenticator, Caller, token_of
+from api.background import end
 from api.transport.bodies import parse_json, query_parameters, read_body, require_json
 from api.transport.documents import Parameters, Prepared
 from api.transport.errors import Code, DocumentRefused, RequestRefused, errors_of, refusal, unauthenticated
@@ -89,8 +90,7 @@ class HttpEndpoint:
             with anyio.CancelScope(shield=True):
                 ending.cancel()
                 if coming is not None:
-                    coming.cancel()
-                    await asyncio.gather(coming, return_exceptions=True)
+                    await end(coming)
                 await items.aclose()
         yield _COMPLETE
 

@@ -16,6 +16,7 @@ from graphql import GraphQLError, OperationType
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.authentication import Authenticator, Caller, token_of
+from api.background import end
 from api.transport.bodies import parse_json
 from api.transport.documents import Parameters
 from api.transport.errors import Code, RequestRefused, errors_of, exceeded, unauthenticated
@@ -105,7 +106,7 @@ class WebSocketEndpoint:
             stack.enter_context(self._authenticator.watched(caller, ended.set))
             tasks = {asyncio.ensure_future(work) for work in (connection.read(caller), connection.write())}
             ending = asyncio.ensure_future(ended.wait())
-            stack.push_async_callback(_cancel, tasks | {ending})
+            stack.push_async_callback(end, *tasks, ending)
             stack.push_async_callback(connection.stop)
             done, _ = await asyncio.wait(tasks | {ending}, return_when=asyncio.FIRST_COMPLETED)
             if ending in done:
@@ -149,7 +150,7 @@ class _Connection:
 
     async def stop(self) -> None:
         """End every operation without a word."""
-        await _cancel(set(self._operations.values()))
+        await end(*self._operations.values())
 
     async def end_all(self, reason: RequestRefused) -> None:
         """End every operation with an error, and send it as far as the client still reads."""
@@ -171,7 +172,7 @@ class _Connection:
 
     async def _complete(self, operation_id: str) -> None:
         if (task := self._operations.pop(operation_id, None)) is not None:
-            await _cancel({task})
+            await end(task)
 
     async def _operate(self, operation_id: str, payload: object, caller: Caller) -> None:
         """Carry one operation to its end."""
@@ -239,9 +240,3 @@ def _slow(cursor: str | None) -> RequestRefused:
 
 def _message(operation_id: str, kind: str, payload: object) -> str:
     return json_text({"id": operation_id, "type": kind, "payload": payload})
-
-
-async def _cancel(tasks: set[asyncio.Future[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
