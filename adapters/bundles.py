@@ -23,10 +23,11 @@ def keep_bundle(repository: Path, archive: Path, project: str) -> None:
         return
     archive.mkdir(mode=0o700, parents=True, exist_ok=True)
     at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    temporary = archive / f".{project}-{at}"
-    checked(_git(repository, "bundle", "create", "--quiet", str(temporary), "--all"))
-    _verify(repository, archive, temporary)
-    temporary.rename(archive / f"{project}-{at}.bundle")
+    with TemporaryDirectory(dir=archive, prefix=f".{project}-") as folder:
+        temporary = Path(folder) / "bundle"
+        checked(_git(repository, "bundle", "create", "--quiet", str(temporary), "--all"))
+        _verify(repository, archive, temporary)
+        temporary.rename(archive / f"{project}-{at}.bundle")
     sync_folder(archive)
 
 

@@ -15,7 +15,7 @@ from adapters.durable import sync_folder
 
 SETTINGS = "settings"
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
-_SHA = re.compile(r"[0-9a-f]{40}")
+_SHA = re.compile(rb"[0-9a-f]{40}")
 _MAIN = "refs/heads/main"
 _STALE_SECONDS = 60.0
 _CONFIGURATION: Mapping[str, str | bool] = {
@@ -107,14 +107,15 @@ def _remove_stale_locks(repository: Path) -> None:
 def _read_main(repository: Path) -> str | None:
     # In this order: git writes packed-refs before it removes the file of a ref.
     with suppress(FileNotFoundError, NotADirectoryError):
-        return _as_sha((repository / _MAIN).read_text().strip())
+        return _as_sha((repository / _MAIN).read_bytes().strip())
     with suppress(FileNotFoundError, NotADirectoryError):
-        for line in (repository / "packed-refs").read_text().splitlines():
-            sha, _, name = line.partition(" ")
-            if name == _MAIN:
+        # As bytes: names of refs need not be UTF-8.
+        for line in (repository / "packed-refs").read_bytes().splitlines():
+            sha, _, name = line.partition(b" ")
+            if name == _MAIN.encode():
                 return _as_sha(sha)
     return None
 
 
-def _as_sha(text: str) -> str | None:
-    return text if _SHA.fullmatch(text) else None
+def _as_sha(text: bytes) -> str | None:
+    return text.decode() if _SHA.fullmatch(text) else None

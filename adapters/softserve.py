@@ -216,7 +216,7 @@ class SoftServeGitHost:
 
 def parse_references(listing: bytes) -> dict[str, str]:
     """Name → commit, as `git ls-remote` prints them, without HEAD and what tags point to."""
-    pairs = (line.split("\t", 1) for line in listing.decode().splitlines())
+    pairs = (line.decode(errors="surrogateescape").split("\t", 1) for line in listing.splitlines())
     return {name: sha for sha, name in pairs if name.startswith("refs/") and not name.endswith("^{}")}
 
 

@@ -88,6 +88,22 @@ def test_archiving_what_is_empty_or_gone_leaves_no_bundle(site: Site) -> None:
     assert list((site.folder / "archive").glob("*")) == []
 
 
+@pytest.mark.parametrize("name", [b"caf\xe9", "a\u2028b".encode(), "a\x85b".encode()])
+def test_a_branch_may_have_any_name_that_git_takes(site: Site, name: bytes) -> None:
+    site.host.create("myapp")
+    clone = site.clone("myapp")
+    sha = clone.commit("first", {"a": "1"})
+    clone.push()
+    git(clone.folder, "push", "--quiet", "origin", os.fsdecode(b"HEAD:refs/heads/" + name))
+    if site.path("myapp").exists():
+        git(site.path("myapp"), "pack-refs", "--all")
+    assert site.host.heads(["myapp"]) == {"myapp": sha}
+    site.host.archive("myapp")
+    (bundle,) = (site.folder / "archive").iterdir()
+    back = Clone.of(bundle, site.folder / "back")
+    assert git(back.folder, "rev-parse", os.fsdecode(b"origin/" + name)) == sha
+
+
 @pytest.mark.parametrize("site", ["local"], indirect=True)
 class TestLocal:
     """Bare repositories on our own disk."""
@@ -121,7 +137,7 @@ class TestLocal:
         with pytest.raises(Unreachable, match="kept"):
             site.host.archive("myapp")
         assert git(path.with_name(".leaving-myapp.git"), "rev-parse", "main") == sha
-        assert list((site.folder / "archive").glob("*.bundle")) == []
+        assert list((site.folder / "archive").iterdir()) == []
 
     def test_heads_are_read_from_packed_refs_too(self, site: Site) -> None:
         site.host.create("myapp")
