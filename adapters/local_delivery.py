@@ -133,9 +133,18 @@ def _read_all(kind: type[T], paths: Iterable[Path]) -> list[T]:
     return found
 
 
+class _Loader(yaml.CSafeLoader):
+    """Reads dates as text, as Helm does: one that is in no calendar is nobody's fault."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - its base says what it is
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 def _documents(manifests: Manifests) -> Iterator[dict[str, Any]]:
     for text in manifests.files.values():
-        yield from (document for document in yaml.load_all(text, yaml.CSafeLoader) if document)
+        yield from (document for document in yaml.load_all(text, _Loader) if document)
 
 
 def _synced(application: Application, head: str, documents: Sequence[dict[str, Any]]) -> Observation:

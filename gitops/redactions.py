@@ -38,7 +38,7 @@ class Redaction:
         """The documents of rendered manifests in one form; nothing of a text that cannot be read."""
         try:
             documents = [document for document in yaml.load_all(text, yaml.CSafeLoader) if document is not None]
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             return _UNREADABLE
         shown = [self._document(document) for document in documents]
         return yaml.dump_all(shown, Dumper=yaml.CSafeDumper, allow_unicode=True, width=4096) if shown else ""

@@ -16,4 +16,7 @@ def rfc3339(moment: datetime) -> str:
 def parse_time(text: str) -> datetime:
     """The moment, aware, UTC; without an offset it is UTC. Raises ValueError."""
     moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text} lies outside the years 1 to 9999 in UTC") from error

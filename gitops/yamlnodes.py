@@ -242,6 +242,8 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _INT = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)", re.ASCII)
 _NUMERIC_START = frozenset("+-.0123456789")
 _BASES: Final[Mapping[str, int]] = {"x": 16, "b": 2, "o": 8}
+_LONGEST_INT = 1000
+"""Digits that are read as one number; Python refuses some thousands."""
 _MAX_UINT64 = 2**64 - 1
 _MIN_INT64 = -(2**63)
 
@@ -255,7 +257,7 @@ def resolve(text: str) -> object:
 
 
 def _number(digits: str, text: str) -> object:
-    if _INT.fullmatch(digits):
+    if _INT.fullmatch(digits) and len(digits) <= _LONGEST_INT:
         number = _integer(digits)
         if _MIN_INT64 <= number <= _MAX_UINT64:
             return number

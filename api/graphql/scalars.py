@@ -21,11 +21,11 @@ def parse_moment(text: object) -> datetime:
     """Read RFC 3339 with an offset; raises GraphQLError for anything else, also for a time without an offset."""
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) and "T" in text.upper() else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise GraphQLError(f"{text!r} is no moment: write RFC 3339 with an offset, as 2026-11-23T04:47:00Z.")
-    return moment.astimezone(UTC)
+        if moment is not None and moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise GraphQLError(f"{text!r} is no moment: write RFC 3339 with an offset, as 2026-11-23T04:47:00Z.")
 
 
 def _plain(value: object) -> Any:

@@ -25,7 +25,9 @@ def test_moments_are_read_with_any_offset(text: str) -> None:
     assert parse_moment(text) == datetime(2026, 11, 23, 4, 47, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["2026-11-23", "2026-11-23T04:47:00", "yesterday", "", 5, None])
+@pytest.mark.parametrize(
+    "text", ["2026-11-23", "2026-11-23T04:47:00", "0001-01-01T00:00:00+14:00", "yesterday", "", 5, None]
+)
 def test_a_moment_without_an_offset_is_none(text: object) -> None:
     with pytest.raises(GraphQLError, match="RFC 3339"):
         parse_moment(text)

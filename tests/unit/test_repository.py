@@ -156,10 +156,10 @@ def test_a_tag_without_quotes_is_a_problem_of_its_service_only() -> None:
     assert [(each.line, "quotes" in each.message) for each in staging.problems] == [(4, True)]
 
 
-def test_a_broken_date_is_told_and_the_environment_has_no_end() -> None:
-    preview = read(with_file("environments/pr-1/environment.yaml", b"ephemeral: true\nexpiresAt: soon\n")).environment(
-        "pr-1"
-    )
+@pytest.mark.parametrize("date", ["soon", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_broken_date_is_told_and_the_environment_has_no_end(date: str) -> None:
+    settings = f"ephemeral: true\nexpiresAt: {date}\n".encode()
+    preview = read(with_file("environments/pr-1/environment.yaml", settings)).environment("pr-1")
     assert preview is not None
     assert (preview.expires_at, preview.problems[0].line) == (None, 2)
 

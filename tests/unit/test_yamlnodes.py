@@ -60,6 +60,7 @@ def test_values_read_are_nobody_elses() -> None:
         ("2026-11-23", "2026-11-23"), ("1:30", "1:30"), ("~", None), ("Null", None), ("nUll", "nUll"), ("tRue", "tRue"),
         ("_1", "_1"), ("-_1", -1), ("1_", 1), ("0b2", "0b2"), ("0x", "0x"), ("1e", "1e"), ("=", "="), ("-", "-"),
         ("18446744073709551615", 2**64 - 1), ("99999999999999999999", 1e20), ("-0x1", -1), ("00", 0),
+        ("9" * 5000, "9" * 5000),
     ],
 )  # fmt: skip
 def test_plain_scalars_mean_what_helm_reads(text: str, value: object) -> None:
