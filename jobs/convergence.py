@@ -6,6 +6,7 @@ of this history and is not there any more. A missing, empty or rewritten reposit
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import StrEnum
 
 import structlog
 
@@ -25,6 +26,16 @@ _LATER = (APPLICATION, "others are deleted first")
 _log = structlog.get_logger()
 
 
+class Standing(StrEnum):
+    """Where a project stands after a run."""
+
+    AGREED = "AGREED"
+    LEAVING = "LEAVING"
+    """An environment is still on its way out."""
+    ENDED = "ENDED"
+    """There is no such project any more; one of that name from now on is another."""
+
+
 def desired(ports: Ports, project: str, head: str) -> Mapping[str, Application]:
     """The applications that Git asks for at `head`, by environment; none for a project that is being deleted."""
     tree = ports.repositories.snapshot(project, head)
@@ -40,10 +51,8 @@ def desired(ports: Ports, project: str, head: str) -> Mapping[str, Application]:
     }
 
 
-def converge(ports: Ports, project: str, head: str, waiting: Sequence[JobRecord]) -> bool:
-    """Bring delivery and cluster to what Git asks for at the host's head, and move the project's waiting jobs on.
-    Whether an environment is still on its way out.
-    """
+def converge(ports: Ports, project: str, head: str, waiting: Sequence[JobRecord]) -> Standing:
+    """Bring delivery and cluster to what Git asks for at the host's head, and move the project's waiting jobs on."""
     wanted = desired(ports, project, head)
     try:
         existing = _existing(ports, project)
@@ -53,7 +62,7 @@ def converge(ports: Ports, project: str, head: str, waiting: Sequence[JobRecord]
     except Unreachable as outage:
         _say_outage(ports, waiting, outage)
         if outage.component == "cluster":
-            return False
+            return Standing.AGREED
         raise
     ended = _agreed(ports)
     _settle(ports, [moved_on(job, wanted, blocks, ended) for job in waiting])
@@ -62,7 +71,8 @@ def converge(ports: Ports, project: str, head: str, waiting: Sequence[JobRecord]
         ports.statuses.forget(project, sorted(gone))
     if not wanted and not going and repository.read(ports.repositories.snapshot(project, head)).settings.deleting:
         _end_project(ports, project, waiting)
-    return bool(going)
+        return Standing.ENDED
+    return Standing.LEAVING if going else Standing.AGREED
 
 
 def settle_archived(ports: Ports, project: str, waiting: Sequence[JobRecord]) -> None:

@@ -7,19 +7,19 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 
 from adapters.ports import StaleLead, Unreachable
-from adapters.records import Event, EventKind, Gone, JobFilter, JobRecord, JobState
+from adapters.records import Event, EventKind, Gone, JobFilter, JobRecord, JobState, RolloutRecord
 from adapters.wiring import Ports
-from gitops import layout
+from gitops import layout, repository
 from gitops.rollouts import Observation
 from jobs import heads
-from jobs.convergence import converge, settle_archived, tell_of_loss
+from jobs.convergence import Standing, converge, settle_archived, tell_of_loss
 from jobs.expiry import admit_expired
 from jobs.guarding import guarded
 from jobs.listening import listen
@@ -223,27 +223,40 @@ class Leader:
 
     def _agree(self, project: str, waiting: Sequence[JobRecord]) -> None:
         """Converge on the host's head, then have the delivery look at what it has not seen yet."""
+        jobs = [job for job in waiting if job.project == project]
         head = self.ports.githost.heads([project]).get(project)
         if head is None:
-            if project not in self.ports.githost.projects():
-                settle_archived(self.ports, project, [job for job in waiting if job.project == project])
-                self.tracker.forget(project)
-                if self.tracker.heads.pop(project, None):
-                    tell_of_loss(self.ports, project)
+            self._miss(project, jobs)
             return
         if not heads.holds(self.ports, project, head):
             self.ports.repositories.fetch(project)
+        tree = self.ports.repositories.snapshot(project, head)
+        if repository.read_settings(tree)[0].deleting:
+            self._tell_ends(project, head, self.tracker.give_up(project))
         self.going.discard(project)
-        if converge(self.ports, project, head, [job for job in waiting if job.project == project]):
+        standing = converge(self.ports, project, head, jobs)
+        if standing is Standing.LEAVING:
             self.going.add(project)
-        if project not in self.tracker.heads:
-            return
-        there = self.ports.repositories.snapshot(project, head).folder(layout.ENVIRONMENTS)
-        if ended := self.tracker.forget(project, there):
-            self.teller.verdicts(project, head, ended)
-        for absent in self.tracker.absences(project, there):
+        if standing is Standing.ENDED:
+            self.tracker.drop(project)
+        elif project in self.tracker.heads:
+            self._follow(project, head, tree.folder(layout.ENVIRONMENTS))
+
+    def _miss(self, project: str, waiting: Sequence[JobRecord]) -> None:
+        if project not in self.ports.githost.projects():
+            settle_archived(self.ports, project, waiting)
+            if self.tracker.drop(project):
+                tell_of_loss(self.ports, project)
+
+    def _follow(self, project: str, head: str, environments: Iterable[str]) -> None:
+        self._tell_ends(project, head, self.tracker.forget(project, environments))
+        for absent in self.tracker.absences(project, environments):
             self._tell(absent, since=0)
         self._refresh(project)
+
+    def _tell_ends(self, project: str, head: str, ended: Sequence[RolloutRecord]) -> None:
+        if ended:
+            self.teller.verdicts(project, head, ended)
 
     def _refresh(self, project: str) -> None:
         """Have the delivery look at exactly what a push touched; asked again at growing pauses until it has."""

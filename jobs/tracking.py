@@ -87,18 +87,32 @@ class Tracker:
     def forget(self, project: str, kept: Iterable[str] = ()) -> list[RolloutRecord]:
         """Drop what is remembered of environments that are gone; the last verdicts on their commits."""
         keep = set(kept)
+        places = {place for place in {*self.watched, *self.observations} if place[0] == project}
         ended = []
-        for place in [
-            place for place in {*self.watched, *self.observations} if place[0] == project and place[1] not in keep
-        ]:
-            commits = self.watched.pop(place, {})
-            newest = max((one.record.number for one in commits.values()), default=0)
-            for sha, one in commits.items():
-                if one.rollout is None or not one.rollout.final:
-                    last = gone_rollout(place[1], removed=one.record.number == newest)
-                    ended.append(RolloutRecord(*place, sha, last))
+        for place in (place for place in places if place[1] not in keep):
+            newest = max((one.record.number for one in self.watched.get(place, {}).values()), default=None)
+            ended += self._ended(place, newest)
             self.lost(place)
         return ended
+
+    def drop(self, project: str) -> bool:
+        """Know nothing of a project any more: it is gone, and one of its name is another. Whether it was known."""
+        self.forget(project)
+        return self.heads.pop(project, None) is not None
+
+    def give_up(self, project: str) -> list[RolloutRecord]:
+        """Drop the commits of a project that is being deleted as a whole; the last verdicts on them."""
+        places = [place for place in self.watched if place[0] == project]
+        return [record for place in places for record in self._ended(place, None)]
+
+    def _ended(self, place: Place, removal: int | None) -> list[RolloutRecord]:
+        """Last verdicts on what is watched in one place; `removal`: number of the commit that took it away."""
+        commits = self.watched.pop(place, {}).items()
+        open_ones = ((sha, one) for sha, one in commits if one.rollout is None or not one.rollout.final)
+        return [
+            RolloutRecord(*place, sha, gone_rollout(place[1], removed=one.record.number == removal))
+            for sha, one in open_ones
+        ]
 
     def observed(self, observation: Observation) -> bool:
         """Take in what the delivery says; whether it is news."""

@@ -27,6 +27,7 @@ from jobs.engine import carry_out
 from tests.support.argocd_rollouts import Cluster
 from tests.support.argocd_state import TOKEN, FakeArgoCd
 from tests.support.fake_argocd import fake_argocd
+from tests.support.git import git
 from tests.support.lab import Lab, make_lab
 from tests.support.valkey import ValkeyServer
 
@@ -174,6 +175,27 @@ def test_an_environment_deleted_and_created_again_at_once_ends_alive(site: Site)
 def test_a_deleted_project_leaves_nothing_in_argo(site: Site) -> None:
     site.done(DeleteProject("shop", "shop"))
     assert (site.fake.applications, site.fake.projects, site.fake.repositories) == ({}, {}, {})
+
+
+def test_a_rollout_under_way_ends_with_its_project(site: Site) -> None:
+    site.cluster.paused = True
+    commit = site.deploy("a1b2c3d")
+    site.becomes(commit, RolloutPhase.SYNCING)
+    position = site.ports.events.position()
+    site.done(DeleteProject("shop", "shop"))
+    told = [event.rollout for event in site.ports.events.after(position).events if event.rollout is not None]
+    last = [one.rollout for one in told if one.commit == commit][-1]
+    assert (last.phase, last.final) == (RolloutPhase.SUPERSEDED, True)
+
+
+def test_a_project_that_comes_again_by_hand_is_followed_as_the_new_one(site: Site) -> None:
+    site.done(CreateProject("mould", ("development",)))
+    site.done(DeleteProject("shop", "shop"))
+    site.ports.githost.create("shop")
+    assert isinstance(site.ports.githost, LocalGitHost)
+    clone = site.clone("mould")
+    git(clone.folder, "push", str(site.ports.githost.path("shop")), "HEAD:refs/heads/main")
+    site.becomes(git(clone.folder, "rev-parse", "HEAD"), RolloutPhase.DEPLOYED)
 
 
 def test_an_application_of_somebody_else_is_named_by_the_job_that_waits(site: Site) -> None:
