@@ -77,12 +77,12 @@ class RedisEvents:
             self._scripts.run("log_append", [job_id, kept, LOG_LINES_KEPT, *parts])
 
     def log(self, job_id: str, first: int, after: str | None) -> LogPage:
-        """See ports.Events.log. `position` is where to go on: of the last line, or of the log's end after a gap; '' is
-        the start of a log that does not exist yet.
+        """See ports.Events.log. `position` is where to go on: at the last line, or after a gap before the oldest
+        that is kept; '' is the start of a log that does not exist yet.
         """
         epoch, start = parse_cursor(after) if after else ("", 0)
-        now, newest, gap, entries = self._scripts.run("log_page", [job_id, epoch, start, first + 1])
-        end = f"{now}.{newest}" if now else ""
+        now, sequence, gap, entries = self._scripts.run("log_page", [job_id, epoch, start, first + 1])
+        end = f"{now}.{sequence}" if now else ""
         if gap:
             return LogPage((), has_next=False, gap=True, position=end)
         lines = tuple(_log_entry(now, *entry) for entry in entries[:first])

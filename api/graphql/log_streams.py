@@ -57,7 +57,7 @@ class LogSubscription:
             ends = await info.context.hub.events(None, lambda event: _ends(event, job), job.project)
             async for _ in _turns(info, job, grown, ends):
                 async for item in _rest(info, job, cursor):
-                    cursor = item.cursor
+                    cursor = None if item.gap else item.cursor
                     yield item
 
 
@@ -93,8 +93,8 @@ async def _rest(info: Info, job: JobRecord, cursor: str | None) -> AsyncIterator
     more = True
     while more:
         page = await call(info.context.ports.events.log, job.id, LARGEST_PAGE, cursor or None)
-        if page.gap:
-            yield LogEvent.after_gap(page.position)
+        if page.gap:  # of a log that is gone altogether, the cursor that was given stays the only one there is
+            yield LogEvent.after_gap(page.position or cursor or "")
         for line in page.lines:
             yield LogEvent.of(line)
-        cursor, more = ("", True) if page.gap else (page.position, page.has_next)
+        cursor, more = (None, True) if page.gap else (page.position, page.has_next)

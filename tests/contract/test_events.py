@@ -181,7 +181,7 @@ def test_a_log_that_was_lost_is_a_gap(redis: RedisPorts) -> None:
     redis.events.append_log("job_1", [("step", "again")])
     page = redis.events.log("job_1", 3, cursor)
     assert (page.gap, page.lines) == (True, ())
-    assert redis.events.log("job_1", 3, page.position).lines == ()
+    assert [line.text for line in redis.events.log("job_1", 3, page.position).lines] == ["again"]
 
 
 def test_logs_expire(redis: RedisPorts) -> None:

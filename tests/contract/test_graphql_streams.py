@@ -132,6 +132,23 @@ def test_a_log_is_sent_as_it_grows_and_completes_with_the_job(shop: Lab) -> None
     with_api(shop, story)
 
 
+def test_a_lost_cursor_of_a_log_is_one_gap_and_every_item_after_it_can_be_resumed(shop: Lab) -> None:
+    async def story(api: Api) -> None:
+        (job,) = await carried(api, deploy("a1b2c3d"))
+        lost = f"{'0' * 16}.7"
+        async with api.stream(LOG, id=job.id, after=lost) as stream:
+            gap, *lines = await stream.rest()
+        assert ([gap["gap"], gap["line"]], bool(lines)) == ([True, None], True)
+        async with api.stream(LOG, id=job.id, after=gap["cursor"]) as stream:
+            assert await stream.rest() == lines
+        await asyncio.to_thread(api.lab.flush)
+        async with api.stream(LOG, id=job.id, after=lost) as stream:
+            (gap,) = await stream.rest()
+        assert [gap["gap"], gap["cursor"]] == [True, lost]
+
+    with_api(shop, story)
+
+
 def test_project_events_tell_jobs_commits_and_deployments_in_order(shop: Lab) -> None:
     async def story(api: Api) -> None:
         async with api.stream(EVENTS) as stream:
