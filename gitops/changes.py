@@ -15,7 +15,7 @@ from gitops.tree import Tree, Writes
 
 
 class JobKind(StrEnum):
-    """The kinds of work there are; the names are those of the API."""
+    """What a job does."""
 
     PROJECT_CREATE = "PROJECT_CREATE"
     PROJECT_UPDATE = "PROJECT_UPDATE"

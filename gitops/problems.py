@@ -62,7 +62,10 @@ class PermissionDenied:
 
 
 class ConflictCode(StrEnum):
-    """Why two wishes cannot both be carried out."""
+    """Why two wishes cannot both be carried out. HEAD_MOVED: a commit after the expected head touched the same files;
+    KEY_REUSED: the idempotency key was sent with another request; CHANGED_SINCE: what a revert would put back changed
+    later; JOB_ENDED, PUSHING: too late to cancel; BEING_DELETED: it is on its way out.
+    """
 
     HEAD_MOVED = "HEAD_MOVED"
     KEY_REUSED = "KEY_REUSED"

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class SyncStatus(StrEnum):
-    """Argo CD's sync status."""
+    """Whether the cluster is what Git says, as Argo CD tells it."""
 
     SYNCED = "SYNCED"
     OUT_OF_SYNC = "OUT_OF_SYNC"
@@ -17,7 +17,7 @@ class SyncStatus(StrEnum):
 
 
 class HealthStatus(StrEnum):
-    """Argo CD's health status."""
+    """How well it runs, as Argo CD tells it; UNKNOWN where nothing was observed."""
 
     HEALTHY = "HEALTHY"
     PROGRESSING = "PROGRESSING"
@@ -28,7 +28,7 @@ class HealthStatus(StrEnum):
 
 
 class OperationPhase(StrEnum):
-    """Argo CD's operation phase."""
+    """How far a sync is, as Argo CD tells it."""
 
     RUNNING = "RUNNING"
     TERMINATING = "TERMINATING"
@@ -39,7 +39,9 @@ class OperationPhase(StrEnum):
 
 
 class RolloutPhase(StrEnum):
-    """How far a commit has come in one environment."""
+    """How far a commit has come in one environment: PENDING, SYNCING, ROLLING_OUT, then how it ended. SYNCED: where
+    health cannot be observed; SUPERSEDED: a newer commit came before this one was seen to run.
+    """
 
     PENDING = "PENDING"
     SYNCING = "SYNCING"

@@ -13,9 +13,11 @@ from gitops.values import ChangeKind
 class ValueChange:
     """A key is its segments joined by dots; a segment that holds a dot is a JSON string in quotes."""
 
-    path: str
-    environment_name: str | None
-    key: str
+    path: str = strawberry.field(description="The file.")
+    environment_name: str | None = strawberry.field(description="Null: base/, or the project.")
+    key: str = strawberry.field(
+        description="Segments joined by dots; one that holds a dot stands in quotes, as a JSON string."
+    )
     kind: ChangeKind
     before: JSON | None
     after: JSON | None

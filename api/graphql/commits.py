@@ -37,7 +37,7 @@ class Signature:
     """See gitops.commits."""
 
     state: SignatureState
-    key: str | None
+    key: str | None = strawberry.field(description="Its SHA256 fingerprint, as ssh-keygen prints it.")
 
 
 @strawberry.type(description="A commit, and what it did: told by the values that it changed, not by what it says.")
@@ -50,15 +50,17 @@ class Commit(Node):
     short_sha: str
     subject: str
     message: str
-    kind: CommitKind
-    environment_names: list[str]
-    service_names: list[str]
+    kind: CommitKind = strawberry.field(description="EXTERNAL unless Lucity signed it.")
+    environment_names: list[str] = strawberry.field(
+        description="Whose folder it changed; all that there are when it changed base/."
+    )
+    service_names: list[str] = strawberry.field(description="Whose values it changed, in base/ or in an environment.")
     author: Person
     committer: Person
     authored_at: datetime
     committed_at: datetime
     signature: Signature
-    parents: list[str]
+    parents: list[str] = strawberry.field(description="Full SHAs; the first one comes before it in this history.")
 
     @field("The last lines of the message, as far as they are trailers.")
     def trailers(self) -> list[Trailer]:
@@ -122,14 +124,20 @@ class CommitConnection(Connection[Commit]):
 class CommitFilter:
     """See gitops.commits.CommitFilter."""
 
-    kinds: list[CommitKind] | None = strawberry.UNSET
-    environment: str | None = strawberry.UNSET
-    service: str | None = strawberry.UNSET
-    author: str | None = strawberry.UNSET
-    since: datetime | None = strawberry.UNSET
-    until: datetime | None = strawberry.UNSET
-    path: str | None = strawberry.UNSET
-    text: str | None = strawberry.UNSET
+    kinds: list[CommitKind] | None = strawberry.field(default=strawberry.UNSET, description="None named: any.")
+    environment: str | None = strawberry.field(
+        default=strawberry.UNSET, description="That the commit changed: its folder, or base/."
+    )
+    service: str | None = strawberry.field(default=strawberry.UNSET, description="Whose values the commit changed.")
+    author: str | None = strawberry.field(
+        default=strawberry.UNSET, description="A part of name or e-mail, in any case."
+    )
+    since: datetime | None = strawberry.field(default=strawberry.UNSET, description="Committed then or later.")
+    until: datetime | None = strawberry.field(default=strawberry.UNSET, description="Committed then or earlier.")
+    path: str | None = strawberry.field(
+        default=strawberry.UNSET, description="A file or folder that the commit changed."
+    )
+    text: str | None = strawberry.field(default=strawberry.UNSET, description="A part of the message, in any case.")
 
     def parse(self) -> Where:
         """As the index takes it."""

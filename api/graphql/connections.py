@@ -18,7 +18,7 @@ class PageInfo:
 
     has_next_page: bool
     start_cursor: str | None
-    end_cursor: str | None
+    end_cursor: str | None = strawberry.field(description="As `after` of the next page.")
 
     @classmethod
     def of(cls, cursors: Sequence[str], *, has_next: bool) -> Self:
@@ -34,7 +34,7 @@ class PageInfo:
 class Edge(Generic[T]):
     """One item of a page with its cursor."""
 
-    cursor: str
+    cursor: str = strawberry.field(description="As `after`: what follows this one.")
     node: T
 
 

@@ -25,11 +25,11 @@ class DeployedService(Node):
 
     place: strawberry.Private[Place]
     model: strawberry.Private[Model]
-    image: Image | None
-    replicas: int | None
+    image: Image | None = strawberry.field(description="Null: nothing is deployed yet.")
+    replicas: int | None = strawberry.field(description="Null when an autoscaler or a schedule decides.")
     variables: list[Variable]
-    values: JSON | None
-    hosts: list[str]
+    values: JSON | None = strawberry.field(description="All that is said of it, merged as Helm merges it.")
+    hosts: list[str] = strawberry.field(description="The names under which it is reached.")
 
     @field("As base defines it.")
     def service(self) -> Service:

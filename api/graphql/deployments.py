@@ -31,9 +31,9 @@ class Deployment(Node):
     environment_name: str
     service_name: str
     image: Image
-    previous_image: Image | None
-    actor: Person
-    deployed_at: datetime
+    previous_image: Image | None = strawberry.field(description="What stood there before; null: nothing.")
+    actor: Person = strawberry.field(description="The author of the commit.")
+    deployed_at: datetime = strawberry.field(description="When the commit was made.")
     current: bool = strawberry.field(description="No later commit changed this service's image here.")
 
     @field("The project.")

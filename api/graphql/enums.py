@@ -1,6 +1,7 @@
-"""The enums of the domain under their own names, and those that only the API knows."""
+"""The enums of the domain under their own names, described by their own words, and those that only the API knows."""
 
-from enum import StrEnum
+from enum import Enum, StrEnum
+from inspect import getdoc
 
 import strawberry
 
@@ -13,6 +14,12 @@ from gitops.problems import ConflictCode
 from gitops.rollouts import HealthStatus, OperationPhase, RolloutPhase, SyncStatus
 from gitops.services import VariableScope
 from gitops.values import ChangeKind
+
+
+def _said(enum: type[Enum]) -> str:
+    """Its docstring on one line."""
+    return " ".join((getdoc(enum) or "").split())
+
 
 for _enum in (
     ActorKind,
@@ -29,11 +36,11 @@ for _enum in (
     SyncStatus,
     VariableScope,
 ):
-    strawberry.enum(_enum)
-strawberry.enum(DeliveryState, name="WebhookDeliveryState")
+    strawberry.enum(_enum, description=_said(_enum))
+strawberry.enum(DeliveryState, name="WebhookDeliveryState", description=_said(DeliveryState))
 
 
-@strawberry.enum
+@strawberry.enum(description="What an item of projectEvents is about; a SNAPSHOT is exactly one item.")
 class ProjectEventKind(StrEnum):
     """What an item of projectEvents is about; a SNAPSHOT is exactly one item."""
 

@@ -33,11 +33,15 @@ class Environment(Node):
 
     place: strawberry.Private[Place]
     name: str
-    namespace: str
-    ephemeral: bool
-    created_from: str | None
-    expires_at: datetime | None
-    problems: list[InvalidRepository]
+    namespace: str = strawberry.field(description="In Kubernetes: <project>-<name>.")
+    ephemeral: bool = strawberry.field(
+        description="A preview: it may have an end, and is deleted without a confirmation."
+    )
+    created_from: str | None = strawberry.field(description="The environment that it was copied from.")
+    expires_at: datetime | None = strawberry.field(description="When it is deleted by itself.")
+    problems: list[InvalidRepository] = strawberry.field(
+        description="What in its files, or in base/values.yaml, cannot be read."
+    )
     values_text: str | None = strawberry.field(description="environments/<name>/values.yaml, byte for byte.")
 
     @field("The project.")

@@ -17,7 +17,7 @@ class Hold:
     reason: str
     actor: Person
     since: datetime
-    expires_at: datetime | None
+    expires_at: datetime | None = strawberry.field(description="When it ends by itself; null: never.")
 
     @classmethod
     def of(cls, model: holds.Hold) -> Self:

@@ -36,7 +36,7 @@ _ID = re.compile(rf"{JOB_PREFIX}[A-Za-z0-9]{{1,60}}")
 class JobStep:
     """See adapters.records.Step."""
 
-    name: str
+    name: str = strawberry.field(description="commit, application, namespace, refresh, source, build, push or deploy.")
     state: JobState
     message: str | None = strawberry.field(description="What it waits for or did.")
     started_at: datetime | None
@@ -63,14 +63,14 @@ class Job(Node):
     state: JobState
     summary: str = strawberry.field(description="The commit subject, or what it will be.")
     project_name: str
-    environment_name: str | None
+    environment_name: str | None = strawberry.field(description="The first that it is about.")
     actor: Person
     reason: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    attempts: int
-    steps: list[JobStep]
+    attempts: int = strawberry.field(description="How often a worker has taken it up.")
+    steps: list[JobStep] = strawberry.field(description="In their order, as far as it has come.")
     no_change: bool = strawberry.field(description="SUCCEEDED without a commit: the head already was as asked.")
 
     @field("The services that it names; when it named none and meant all, those that its commit changed.")
@@ -167,12 +167,12 @@ class JobConnection(Connection[Job]):
 class JobFilter:
     """See adapters.records.JobFilter."""
 
-    states: list[JobState] | None = strawberry.UNSET
-    kinds: list[JobKind] | None = strawberry.UNSET
+    states: list[JobState] | None = strawberry.field(default=strawberry.UNSET, description="None named: any.")
+    kinds: list[JobKind] | None = strawberry.field(default=strawberry.UNSET, description="None named: any.")
     project: str | None = strawberry.UNSET
     environment: str | None = strawberry.UNSET
     service: str | None = strawberry.UNSET
-    actor: str | None = strawberry.UNSET
+    actor: str | None = strawberry.field(default=strawberry.UNSET, description="A part of name or e-mail, in any case.")
 
     def parse(self) -> Where:
         """As the ledger takes it."""

@@ -23,8 +23,8 @@ class PlanItem:
 
     model: strawberry.Private[reading.Shown]
     service: str
-    from_: Image | None = strawberry.field(name="from")
-    to: Image
+    from_: Image | None = strawberry.field(name="from", description="What runs there now; null: nothing.")
+    to: Image = strawberry.field(description="What would run there.")
 
     @field("The deployment that the image comes from.")
     async def source_deployment(self, info: Info) -> Deployment | None:
@@ -52,14 +52,14 @@ class PromotionPlan:
 
     model: strawberry.Private[reading.Shown]
     token: str = strawberry.field(description="As planToken of the change: exactly this, or PlanStale.")
-    base: Commit
+    base: Commit = strawberry.field(description="The commit that it was made on.")
     items: list[PlanItem]
-    subject: str
+    subject: str = strawberry.field(description="The first line of the commit.")
     values_diff: str = strawberry.field(description="What looks secret is redacted.")
     manifest_diff: str = strawberry.field(description="Values of variables and what looks secret are redacted.")
-    gates: list[Gate]
+    gates: list[Gate] = strawberry.field(description="What would have to be passed, open or closed.")
     warnings: list[str]
-    no_change: bool
+    no_change: bool = strawberry.field(description="Everything is so already: no commit would come of it.")
 
     @field("Value by value; what looks secret is redacted.")
     async def changes(self) -> list[ValueChange]:

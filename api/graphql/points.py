@@ -22,8 +22,10 @@ class PointInput:
     """See api.reading.points."""
 
     environment: str | None = strawberry.UNSET
-    revision: str | None = strawberry.UNSET
-    time: datetime | None = strawberry.UNSET
+    revision: str | None = strawberry.field(default=strawberry.UNSET, description="A full or unique short SHA.")
+    time: datetime | None = strawberry.field(
+        default=strawberry.UNSET, description="The newest commit that is not later."
+    )
 
     def parse(self) -> reading.Point:
         """Raises Refused(InvalidInput) for what is malformed."""

@@ -24,7 +24,7 @@ class Problem:
 class FieldError:
     """See gitops.problems."""
 
-    path: list[str]
+    path: list[str] = strawberry.field(description="Names of fields and places in lists, from the input down.")
     message: str
 
 
@@ -40,9 +40,9 @@ class InvalidRepository(Problem):
     """See gitops.problems."""
 
     path: str
-    line: int | None
-    column: int | None
-    commit_sha: str | None
+    line: int | None = strawberry.field(description="From 1.")
+    column: int | None = strawberry.field(description="From 1, in characters.")
+    commit_sha: str | None = strawberry.field(description="The commit that it was seen in.")
 
     @classmethod
     def of(cls, model: domain.InvalidRepository) -> "InvalidRepository":
@@ -60,7 +60,7 @@ class InvalidRepository(Problem):
 class NotFound(Problem):
     """See gitops.problems."""
 
-    what: str
+    what: str = strawberry.field(description="project, environment, service, job, token, commit, tag and so on.")
     name: str
 
 
@@ -68,7 +68,7 @@ class NotFound(Problem):
 class AlreadyExists(Problem):
     """See gitops.problems."""
 
-    what: str
+    what: str = strawberry.field(description="project, environment, service or namespace.")
     name: str
 
 
@@ -76,7 +76,7 @@ class AlreadyExists(Problem):
 class PermissionDenied(Problem):
     """See gitops.problems."""
 
-    required: str
+    required: str = strawberry.field(description="The permission that is missing, as tokens:write.")
 
 
 @strawberry.type(description="Two wishes cannot both be carried out.")
@@ -84,9 +84,11 @@ class Conflict(Problem):
     """See gitops.problems."""
 
     code: ConflictCode
-    head: str | None
-    paths: list[str]
-    commits: list[str]
+    head: str | None = strawberry.field(description="The full SHA that it was judged on.")
+    paths: list[str] = strawberry.field(
+        description="Files that stand in the way; with `:` and a key, that key of a file."
+    )
+    commits: list[str] = strawberry.field(description="Full SHAs of the commits that stand in the way.")
     job_id: strawberry.Private[str | None]
 
     @field("The job that stands in the way, if one does.")
@@ -99,7 +101,9 @@ class Conflict(Problem):
 class Unavailable(Problem):
     """See gitops.problems."""
 
-    component: str
+    component: str = strawberry.field(
+        description="git, redis, delivery, cluster, registry, builder, source or secrets."
+    )
     job_id: strawberry.ID | None = strawberry.field(
         description="The change may have been accepted under this id; ask again with it."
     )
@@ -109,7 +113,7 @@ class Unavailable(Problem):
 class RateLimited(Problem):
     """See gitops.problems."""
 
-    retry_after_seconds: float
+    retry_after_seconds: float = strawberry.field(description="Seconds after which to try again.")
 
 
 @strawberry.type(description="Helm refused the values; the message is the chart's own.")
@@ -123,7 +127,7 @@ class RenderFailed(Problem):
 class JobFailure(Problem):
     """See gitops.problems."""
 
-    step: str | None
+    step: str | None = strawberry.field(description="The step of the job that failed.")
 
 
 @strawberry.type(description="Something that can stand in the way of a change.")

@@ -12,8 +12,8 @@ from jobs import project_secrets
 class ProjectSecret:
     """See jobs.project_secrets."""
 
-    name: str
-    updated_at: datetime
+    name: str = strawberry.field(description="webhook, clone or forge.")
+    updated_at: datetime = strawberry.field(description="When it was last set.")
 
     @classmethod
     def of(cls, model: project_secrets.ProjectSecret) -> Self:

@@ -28,7 +28,7 @@ class ResourceNode:
     name: str
     health: HealthStatus | None = strawberry.field(description="Null where nothing is told of it, as of a ConfigMap.")
     message: str | None
-    images: list[str]
+    images: list[str] = strawberry.field(description="Of its containers.")
     created_at: datetime | None
 
     @classmethod

@@ -27,11 +27,13 @@ class Rollout:
 
     phase: RolloutPhase
     final: bool = strawberry.field(description="Nothing more is awaited.")
-    message: str | None
-    resources: list[ResourceStatus]
-    started_at: datetime | None
-    finished_at: datetime | None
-    stale: bool
+    message: str | None = strawberry.field(description="What it waits for, or why it ended so.")
+    resources: list[ResourceStatus] = strawberry.field(description="The objects that it was judged by.")
+    started_at: datetime | None = strawberry.field(description="When the cluster began with it.")
+    finished_at: datetime | None = strawberry.field(description="When its final phase was reached.")
+    stale: bool = strawberry.field(
+        description="The delivery was not heard for longer than it should, or Redis is away."
+    )
 
     @classmethod
     def of(cls, view: RolloutView) -> Self:

@@ -18,8 +18,8 @@ class Component:
     name: str
     kind: str
     healthy: bool
-    message: str | None
-    latency_ms: float | None
+    message: str | None = strawberry.field(description="What is wrong with it.")
+    latency_ms: float | None = strawberry.field(description="Milliseconds that looking took.")
 
     @classmethod
     def of(cls, model: Check) -> Self:

@@ -20,9 +20,9 @@ class ServiceSource:
     """See gitops.repository."""
 
     repository_url: str
-    branch: str
-    context_path: str
-    dockerfile: str
+    branch: str = strawberry.field(description="What is built when nothing else is asked for.")
+    context_path: str = strawberry.field(description="The folder that is built, from the root of the repository.")
+    dockerfile: str = strawberry.field(description="Its path in that folder.")
 
     @classmethod
     def of(cls, model: Source) -> Self:
@@ -41,11 +41,11 @@ class Service(Node):
 
     name: str
     image: str = strawberry.field(description="Where its images live, without a tag.")
-    port: int | None
-    command: list[str] | None
-    source: ServiceSource | None
+    port: int | None = strawberry.field(description="That its container listens on; null: it cannot be reached.")
+    command: list[str] | None = strawberry.field(description="Instead of the image's own.")
+    source: ServiceSource | None = strawberry.field(description="Null: its images are built elsewhere.")
     variables: list[Variable]
-    values: JSON | None
+    values: JSON | None = strawberry.field(description="All that base/values.yaml says of it.")
 
     @field(
         "Tags of its image in the registry of LUCITY_REGISTRY, the highest first: v1.10 before v1.9, a commit's SHA"

@@ -28,7 +28,7 @@ class ResourceStatus:
     kind: str
     namespace: str | None
     name: str
-    service_name: str | None
+    service_name: str | None = strawberry.field(description="The service that it belongs to.")
     sync: SyncStatus
     health: HealthStatus | None
     message: str | None
@@ -55,7 +55,7 @@ class Operation:
 
     phase: OperationPhase
     message: str | None
-    revision: str | None
+    revision: str | None = strawberry.field(description="What is applied; not always a SHA.")
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -77,11 +77,11 @@ class EnvironmentStatus(Node):
 
     sync: SyncStatus
     health: HealthStatus
-    message: str | None
+    message: str | None = strawberry.field(description="What is wrong, in the words of the delivery.")
     revision: str | None = strawberry.field(description="What was compared with the cluster; not always a SHA.")
     operation: Operation | None
-    resources: list[ResourceStatus]
-    observed_at: datetime | None
+    resources: list[ResourceStatus] = strawberry.field(description="The objects of the environment.")
+    observed_at: datetime | None = strawberry.field(description="When the delivery said so; null: it never did.")
     stale: bool = strawberry.field(description="Not heard for longer than it should, or Redis is away.")
     project_name: strawberry.Private[str]
 

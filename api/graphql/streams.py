@@ -22,9 +22,11 @@ _PAGE = 500
 class Item:
     """The fields of every item; `identity` is equal for items that show the same, so that they are executed once."""
 
-    cursor: str
-    at: datetime
-    gap: bool
+    cursor: str = strawberry.field(
+        description="As `after` of the next subscription: all that follows this item, without a gap or a double."
+    )
+    at: datetime = strawberry.field(description="When it happened.")
+    gap: bool = strawberry.field(description="The cursor could not be honoured: this is the present state instead.")
     identity: strawberry.Private[tuple[str, ...]]
 
 

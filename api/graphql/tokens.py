@@ -36,12 +36,12 @@ class Viewer(Node):
 class Token(Node):
     """See adapters.token_list.TokenRecord."""
 
-    name: str
+    name: str = strawberry.field(description="Whom commits name as their author.")
     email: str
     kind: ActorKind
     created_at: datetime
     expires_at: datetime | None
-    last_used_at: datetime | None
+    last_used_at: datetime | None = strawberry.field(description="To the minute.")
     revoked_at: datetime | None
 
     @classmethod
@@ -77,10 +77,12 @@ TokenResult = Annotated[
 class CreateTokenInput:
     """See adapters.tokens."""
 
-    name: str
+    name: str = strawberry.field(description="Whom commits name as their author.")
     email: str
     kind: ActorKind | None = ActorKind.AUTOMATION
-    expires_in_seconds: int | None = strawberry.UNSET
+    expires_in_seconds: int | None = strawberry.field(
+        default=strawberry.UNSET, description="Seconds, at most ten years; none: it never ends."
+    )
 
 
 @strawberry.type

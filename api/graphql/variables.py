@@ -12,7 +12,7 @@ from gitops.services import VariableScope
 class SecretKey:
     """Names only; Lucity never reads the value."""
 
-    secret: str
+    secret: str = strawberry.field(description="The name of the Secret in the namespace of the environment.")
     key: str
 
 
@@ -21,9 +21,11 @@ class Variable:
     """Exactly one of `value` and `fromSecret` is set."""
 
     name: str
-    value: str | None
+    value: str | None = strawberry.field(description="Null when it is read from a Secret.")
     scope: VariableScope
-    from_secret: SecretKey | None
+    from_secret: SecretKey | None = strawberry.field(
+        description="Where it is read from by the pods; Lucity never reads it."
+    )
 
     @classmethod
     def of(cls, model: Model) -> Self:

@@ -56,15 +56,15 @@ class WebhookDelivery:
     """See adapters.outbound.Delivery."""
 
     id: strawberry.ID = strawberry.field(description="The webhook-id of the message.")
-    type: str
-    body: str
+    type: str = strawberry.field(description="What it tells, as job.succeeded.")
+    body: str = strawberry.field(description="JSON, as it is sent.")
     state: DeliveryState
-    attempts: int
+    attempts: int = strawberry.field(description="How often it was sent so far.")
     status_code: int | None = strawberry.field(description="Of the last answer; null when there was none.")
-    error: str | None
+    error: str | None = strawberry.field(description="Why the last attempt failed.")
     created_at: datetime
-    next_attempt_at: datetime | None
-    finished_at: datetime | None
+    next_attempt_at: datetime | None = strawberry.field(description="Null when no other follows.")
+    finished_at: datetime | None = strawberry.field(description="When it was taken, or given up.")
 
     @classmethod
     def of(cls, model: Delivery) -> Self:
@@ -105,8 +105,12 @@ class CreateWebhookEndpointInput:
     """See adapters.endpoints."""
 
     url: str
-    events: list[str] | None = strawberry.UNSET
-    project: str | None = strawberry.UNSET
+    events: list[str] | None = strawberry.field(
+        default=strawberry.UNSET, description="Types or their beginnings, as job or rollout.deployed; none: all."
+    )
+    project: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Only what concerns this project; none: all projects."
+    )
 
 
 @strawberry.type

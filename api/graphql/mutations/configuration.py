@@ -20,7 +20,7 @@ class ScaleInput(AskedAt):
     project: str
     environment: str
     service: str
-    replicas: int
+    replicas: int = strawberry.field(description="Pods, 0 to 1000.")
 
     def change(self) -> Scale:
         """As an operation."""
@@ -31,7 +31,7 @@ class ScaleInput(AskedAt):
 class SecretKeyInput:
     """A key of a Kubernetes Secret."""
 
-    secret: str
+    secret: str = strawberry.field(description="The name of a Secret in the namespace of the environment.")
     key: str
 
 
@@ -57,7 +57,7 @@ class SetVariablesInput(AskedAt):
     environment: str | None = strawberry.UNSET
     service: str | None = strawberry.UNSET
     set: list[VariableInput] | None = strawberry.UNSET
-    unset: list[str] | None = strawberry.UNSET
+    unset: list[str] | None = strawberry.field(default=strawberry.UNSET, description="Names of variables to remove.")
 
     def change(self) -> SetVariables:
         """As an operation."""
@@ -81,7 +81,7 @@ class SetValuesInput(AskedAt):
     project: str
     environment: str | None = strawberry.UNSET
     set: list[ValueInput] | None = strawberry.UNSET
-    unset: list[str] | None = strawberry.UNSET
+    unset: list[str] | None = strawberry.field(default=strawberry.UNSET, description="Keys to remove.")
 
     def change(self) -> SetValues:
         """As an operation."""

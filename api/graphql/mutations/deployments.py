@@ -17,7 +17,10 @@ class ServiceImageInput:
 
     service: str
     tag: str
-    digest: str | None = strawberry.UNSET
+    digest: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="sha256:…; none: what the tag stands for is looked up where the registry can be asked.",
+    )
 
 
 @strawberry.input
@@ -48,7 +51,10 @@ class PromoteInput(AskedAt):
     include: list[str] | None = strawberry.field(
         default=strawberry.UNSET, description='Further keys of the services that travel, e.g. ["resources"].'
     )
-    plan_token: str | None = strawberry.UNSET
+    plan_token: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Of a plan: refused (PlanStale) unless it would still come to exactly that.",
+    )
     override: bool | None = strawberry.field(
         default=False, description="Pass closed gates; for people, and it needs a reason."
     )
@@ -67,7 +73,7 @@ class RestartInput(AskedAt):
 
     project: str
     environment: str
-    services: list[str]
+    services: list[str] = strawberry.field(description="One at least.")
 
     def change(self) -> Restart:
         """As an operation."""

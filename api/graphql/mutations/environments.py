@@ -18,8 +18,13 @@ class CreateEnvironmentInput(AskedAt):
     project: str
     name: str
     from_: str | None = strawberry.field(name="from", default=strawberry.UNSET, description="Copied from this one.")
-    ephemeral: bool | None = False
-    ttl_seconds: int | None = strawberry.UNSET
+    ephemeral: bool | None = strawberry.field(
+        default=False, description="A preview: it may have an end, and is deleted without a confirmation."
+    )
+    ttl_seconds: int | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Seconds until an ephemeral one is deleted, counted from the commit; none: it stays.",
+    )
 
     def change(self) -> CreateEnvironment:
         """As an operation."""

@@ -20,7 +20,9 @@ class HoldInput(AskedAt):
     services: list[str] | None = strawberry.field(
         default=strawberry.UNSET, description="None named: the whole environment."
     )
-    expires_in_seconds: int | None = strawberry.UNSET
+    expires_in_seconds: int | None = strawberry.field(
+        default=strawberry.UNSET, description="Seconds, counted from the commit; none: until it is released."
+    )
     reason: str = strawberry.field(description="What the hold waits for.")
 
     def change(self) -> SetHold:

@@ -35,7 +35,7 @@ class DeleteProjectSecretInput:
     """See jobs.project_secrets."""
 
     project: str
-    name: str
+    name: str = strawberry.field(description="webhook, clone or forge.")
 
 
 @strawberry.type

@@ -21,7 +21,10 @@ class CreateProjectInput(Asked):
     """See gitops.operations.projects."""
 
     name: str
-    environments: list[str] | None = strawberry.field(default_factory=lambda: list(ENVIRONMENTS))
+    environments: list[str] | None = strawberry.field(
+        default_factory=lambda: list(ENVIRONMENTS),
+        description="In the order of the pipeline, that leads from each to the next.",
+    )
 
     def change(self) -> CreateProject:
         """As an operation."""
@@ -40,7 +43,7 @@ class UpdateProjectInput(AskedAt):
             " forge.kind, apiUrl; pipeline."
         ),
     )
-    unset: list[str] | None = strawberry.UNSET
+    unset: list[str] | None = strawberry.field(default=strawberry.UNSET, description="Keys to remove.")
 
     def change(self) -> UpdateProject:
         """As an operation."""

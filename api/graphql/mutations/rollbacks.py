@@ -29,8 +29,11 @@ class RollbackInput(AskedAt):
         default=strawberry.UNSET, description="None named: the deployment's service, or all that had an image then."
     )
     to: str = strawberry.field(description="The id of a deployment, or a commit's full or unique short SHA.")
-    scope: RollbackScope | None = RollbackScope.IMAGE
-    plan_token: str | None = strawberry.UNSET
+    scope: RollbackScope | None = strawberry.field(default=RollbackScope.IMAGE, description="How much goes back.")
+    plan_token: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Of a plan: refused (PlanStale) unless it would still come to exactly that.",
+    )
     override: bool | None = strawberry.field(
         default=False, description="Pass closed gates; for people, and it needs a reason."
     )

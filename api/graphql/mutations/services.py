@@ -16,9 +16,11 @@ class ServiceSourceInput:
     """See gitops.services.Source."""
 
     repository_url: str
-    branch: str | None = "main"
-    context_path: str | None = "."
-    dockerfile: str | None = "Dockerfile"
+    branch: str | None = strawberry.field(default="main", description="What is built when nothing else is asked for.")
+    context_path: str | None = strawberry.field(
+        default=".", description="The folder that is built, from the root of the repository."
+    )
+    dockerfile: str | None = strawberry.field(default="Dockerfile", description="Its path in that folder.")
 
     def source(self) -> Source:
         """As an operation takes it."""
@@ -33,11 +35,17 @@ class AddServiceInput(AskedAt):
 
     project: str
     name: str
-    image: str
-    port: int | None = strawberry.UNSET
-    command: list[str] | None = strawberry.UNSET
-    replicas: int | None = 1
-    source: ServiceSourceInput | None = strawberry.UNSET
+    image: str = strawberry.field(description="Where its images live, without a tag.")
+    port: int | None = strawberry.field(
+        default=strawberry.UNSET, description="That its container listens on; none: it cannot be reached."
+    )
+    command: list[str] | None = strawberry.field(default=strawberry.UNSET, description="Instead of the image's own.")
+    replicas: int | None = strawberry.field(
+        default=1, description="Pods in each environment that does not say otherwise, 0 to 1000."
+    )
+    source: ServiceSourceInput | None = strawberry.field(
+        default=strawberry.UNSET, description="None: its images are built elsewhere."
+    )
 
     def change(self) -> AddService:
         """As an operation."""
@@ -59,7 +67,7 @@ class UpdateServiceInput(AskedAt):
 
     project: str
     name: str
-    image: str | None = strawberry.UNSET
+    image: str | None = strawberry.field(default=strawberry.UNSET, description="Where its images live, without a tag.")
     port: int | None = strawberry.UNSET
     command: list[str] | None = strawberry.UNSET
     source: ServiceSourceInput | None = strawberry.UNSET
