@@ -18,7 +18,7 @@ from typing import Final
 from adapters import source_answers, source_logins
 from adapters.build_output import Redactor
 from adapters.git_process import clean_environment, die_with_parent, executable, signal_group, without_credentials
-from adapters.ports import Checkout
+from adapters.ports import Checkout, Stopped, never
 from adapters.source_addresses import SourceAddress
 from adapters.source_logins import Login
 from adapters.source_paths import inside
@@ -46,18 +46,20 @@ class GitSources:
     local: bool = False
     trust: Trust = SYSTEM
 
-    def head(self, url: str, branch: str, credentials: bytes | None) -> str | None:
+    def head(self, url: str, branch: str, credentials: bytes | None, stopped: Callable[[], bool] = never) -> str | None:
         """See Sources.head."""
         source_answers.judge_name(branch, "branch")
-        with self._remote(url, credentials) as remote:
+        with self._remote(url, credentials, stopped) as remote:
             ref = branch if branch.startswith("refs/") else f"refs/heads/{branch}"
             return remote.refs(ref).get(ref)
 
     @contextmanager
-    def checkout(self, url: str, revision: str, credentials: bytes | None) -> Iterator[Checkout]:
+    def checkout(
+        self, url: str, revision: str, credentials: bytes | None, stopped: Callable[[], bool] = never
+    ) -> Iterator[Checkout]:
         """See Sources.checkout. The folder holds no `.git`, and others than root may read it, as builders must."""
         source_answers.judge_name(revision, "revision")
-        with self._remote(url, credentials) as remote:
+        with self._remote(url, credentials, stopped) as remote:
             sha = remote.find(revision)
             committed_at = remote.fetch(sha, revision)
             folder = remote.materialise(sha)
@@ -65,7 +67,7 @@ class GitSources:
             yield Checkout(folder, sha, committed_at, remote.tree(sha, folder))
 
     @contextmanager
-    def _remote(self, url: str, credentials: bytes | None) -> Iterator["_Remote"]:
+    def _remote(self, url: str, credentials: bytes | None, stopped: Callable[[], bool]) -> Iterator["_Remote"]:
         address = SourceAddress.parse(url, local=self.local)
         address.judge_file(self.root.parent)
         login = Login.parse(credentials, address.scheme)
@@ -76,6 +78,8 @@ class GitSources:
             growth = Growth((folder,), self.allowed_mib, "the source repository", "LUCITY_SOURCE_MIB")
 
             def watch() -> None:
+                if stopped():
+                    raise Stopped("stopped, as was asked for")
                 deadline.check()
                 growth.check()
 

@@ -94,7 +94,8 @@ class _Building:
         if revision is None:
             return self._nothing(f"{source.repository_url} has no branch {self.change.branch} any more")
         credentials = self._credentials()
-        with self.ports.sources.checkout(source.repository_url, revision, credentials) as checkout:
+        stopped = self.progress.stopped
+        with self.ports.sources.checkout(source.repository_url, revision, credentials, stopped) as checkout:
             self.progress.end(SOURCE, f"{source.repository_url} at {checkout.sha[:_SHORT]}")
             image = self._image(registry, service, source, checkout)
         return self._deploy(image)
@@ -130,7 +131,8 @@ class _Building:
         """What to build; None when a push's branch is gone."""
         if self.change.branch is None:
             return self.change.revision or source.branch
-        head = self.ports.sources.head(source.repository_url, self.change.branch, self._credentials())
+        url, stopped = source.repository_url, self.progress.stopped
+        head = self.ports.sources.head(url, self.change.branch, self._credentials(), stopped)
         # Not every forge shows a request's head as a ref of the repository: then what was delivered is built.
         return self.change.revision if head is None and self.change.branch.startswith("refs/") else head
 

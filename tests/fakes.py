@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 
 from adapters import labels
-from adapters.ports import BuildOrder, Checkout, Stopped, Unreachable
+from adapters.ports import BuildOrder, Checkout, Stopped, Unreachable, never
 from adapters.records import Application
 from adapters.registry_answers import natural
 from adapters.registry_names import ImageName, RegistryAddress
@@ -152,11 +152,14 @@ class FakeSource:
 
 @dataclass
 class FakeSources:
-    """ports.Sources with its repositories by URL. `passwords`: the credentials that a URL asks for."""
+    """ports.Sources with its repositories by URL. `passwords`: the credentials that a URL asks for. `during`: called
+    while a checkout is made.
+    """
 
     repositories: dict[str, FakeSource] = field(default_factory=dict)
     passwords: dict[str, bytes] = field(default_factory=dict)
     outage: str | None = None
+    during: Callable[[], None] | None = None
 
     def commit(self, url: str, ref: str, files: Mapping[str, bytes]) -> str:
         """Put these files, and no others, on a branch or tag; the new commit's full SHA."""
@@ -166,12 +169,20 @@ class FakeSources:
         source.refs[ref] = sha
         return sha
 
-    def head(self, url: str, branch: str, credentials: bytes | None) -> str | None:
+    def head(
+        self, url: str, branch: str, credentials: bytes | None, _stopped: Callable[[], bool] = never
+    ) -> str | None:
         return self._source(url, credentials).refs.get(branch.removeprefix("refs/heads/"))
 
     @contextmanager
-    def checkout(self, url: str, revision: str, credentials: bytes | None) -> Iterator[Checkout]:
+    def checkout(
+        self, url: str, revision: str, credentials: bytes | None, stopped: Callable[[], bool] = never
+    ) -> Iterator[Checkout]:
         source = self._source(url, credentials)
+        if self.during is not None:
+            self.during()
+        if stopped():
+            raise Stopped("the clone was stopped")
         shas = [sha for sha in source.commits if len(revision) >= 4 and sha.startswith(revision)]
         sha = source.refs.get(revision) or (shas[0] if len(shas) == 1 else None)
         if sha is None:

@@ -2,7 +2,7 @@
 adapters/. Twins: tests/fakes.py. `adapters/wiring.py` builds them from settings.
 """
 
-from adapters.ports.builds import Builder, BuildOrder, Checkout, Registry, Sources
+from adapters.ports.builds import Builder, BuildOrder, Checkout, Registry, Sources, never
 from adapters.ports.cluster import Cluster, Delivery, Renderer, ResourceTrees, Secrets
 from adapters.ports.failures import MissingCommit, Outpaced, StaleClaim, StaleLead, Stopped, Unreachable
 from adapters.ports.git import GitHost, History, Repositories, Snapshot
@@ -40,4 +40,5 @@ __all__ = [
     "Statuses",
     "Stopped",
     "Unreachable",
+    "never",
 ]

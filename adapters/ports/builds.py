@@ -36,17 +36,25 @@ class BuildOrder:
     """Secrets that no line of the log may show, even if the sources hold them."""
 
 
+def never() -> bool:
+    """Nobody asked for an end."""
+    return False
+
+
 class Sources(Protocol):
     """The users' own repositories: cloned to build images, never written to. `credentials` is what the project's secret
     `clone` holds. Raises Unreachable('source') when trying again may help, Refused for what never can be: InvalidInput
-    for an address that is not allowed, NotFound (what=revision), JobFailure for a clone over its bounds.
+    for an address that is not allowed, NotFound (what=revision), JobFailure for a clone over its bounds. Once `stopped`
+    says so all processes end and Stopped is raised.
     """
 
-    def head(self, url: str, branch: str, credentials: bytes | None) -> str | None:
+    def head(self, url: str, branch: str, credentials: bytes | None, stopped: Callable[[], bool] = never) -> str | None:
         """The full SHA of a branch now, or of another ref by its full name; None when there is no such one."""
         ...
 
-    def checkout(self, url: str, revision: str, credentials: bytes | None) -> AbstractContextManager[Checkout]:
+    def checkout(
+        self, url: str, revision: str, credentials: bytes | None, stopped: Callable[[], bool] = never
+    ) -> AbstractContextManager[Checkout]:
         """The files of a branch, tag or full or short SHA, until the context is left."""
         ...
 

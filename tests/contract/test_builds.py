@@ -194,6 +194,12 @@ def test_a_running_build_is_cancelled_and_pushes_nothing(shop: Shop) -> None:
     assert shop.tags() == set()
 
 
+def test_a_build_is_cancelled_while_its_source_is_read(shop: Shop) -> None:
+    job = shop.lab.admit(Build("shop", "api"))
+    shop.sources.during = partial(shop.lab.ports.ledger.cancel, job.id)  # type: ignore[assignment]
+    assert [(step.name, step.state) for step in shop.carry(job).steps] == [("source", JobState.CANCELED)]
+
+
 def test_an_outage_returns_the_build_to_its_queue_and_says_so(shop: Shop) -> None:
     shop.builder.push_outage = "connection refused"
     job = shop.build()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.ports import Sources
+from adapters.ports import Sources, Stopped
 from adapters.sources import GitSources
 from gitops.problems import InvalidInput, JobFailure, NotFound
 from tests.fakes import FakeSources
@@ -246,6 +246,14 @@ def test_a_host_that_says_nothing_is_given_up(tmp_path: Path) -> None:
         problem = refusal(lambda: sources(tmp_path, seconds=1).head(url, "main", None))
     assert isinstance(problem, JobFailure)
     assert "LUCITY_SOURCE_TIMEOUT_SECONDS" in problem.message
+
+
+def test_a_clone_that_is_stopped_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
+        with pytest.raises(Stopped):
+            sources(tmp_path, seconds=600).head(url, "main", None, lambda: True)
+    assert list((tmp_path / "data" / "sources").glob("clone-*")) == []
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path, repository: SourceRepository) -> None:
