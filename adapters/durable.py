@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -14,6 +15,16 @@ def write_beside(path: Path, content: bytes, mode: int) -> Path:
         file.flush()
         os.fsync(handle)
     return Path(name)
+
+
+def create(path: Path, content: bytes, mode: int) -> None:
+    """Write the file when there is none; of several who do so at once one is the first, the others change nothing."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = write_beside(path, content, mode)
+    with suppress(FileExistsError):
+        os.link(temporary, path)
+    temporary.unlink()
+    sync_folder(path.parent)
 
 
 def replace(path: Path, content: bytes, mode: int) -> None:

@@ -7,7 +7,6 @@ import base64
 import binascii
 import fcntl
 import hashlib
-import os
 import re
 import struct
 from collections.abc import Mapping
@@ -26,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from adapters.durable import replace, write_beside
+from adapters.durable import create, replace
 from gitops.commits import Signature, SignatureState
 
 NAMESPACE = b"git"
@@ -223,12 +222,8 @@ def _load(path: Path) -> Ed25519PrivateKey:
 
 
 def _create_key(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     content = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    temporary = write_beside(path, content, 0o600)
-    with suppress(FileExistsError):  # another process was first: its key is the key
-        os.link(temporary, path)
-    temporary.unlink()
+    create(path, content, 0o600)
 
 
 def _allow(path: Path, principal: str, public_key: str) -> None:

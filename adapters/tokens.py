@@ -10,7 +10,6 @@ import base64
 import binascii
 import hmac
 import json
-import os
 import re
 import secrets
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from time import monotonic
 
 import structlog
 
+from adapters.durable import create
 from adapters.local_git import SETTINGS
 from adapters.ports import GitHost, Repositories, Unreachable
 from adapters.settings_files import SettingsFiles
@@ -48,14 +48,8 @@ class TokenRejected(Exception):  # noqa: N818 - an answer
 
 def load_or_create_key(path: Path) -> bytes:
     """Answer the key in this file, made (mode 0600) when there is none. Raises ValueError for fewer than 32 bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
+    if not path.exists():
+        create(path, secrets.token_bytes(KEY_BYTES), 0o600)
     key = path.read_bytes()
     if len(key) < KEY_BYTES:
         raise ValueError(f"{path} holds {len(key)} bytes; a key that signs tokens has at least {KEY_BYTES}")

@@ -3,6 +3,7 @@
 import base64
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -166,6 +167,13 @@ def test_a_key_is_made_once_for_its_owner_only_and_a_short_one_stops_the_start(t
     path.write_bytes(b"short")
     with pytest.raises(ValueError, match="at least 32"):
         load_or_create_key(path)
+
+
+def test_those_who_start_at_once_agree_on_the_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(50):
+            keys = set(pool.map(load_or_create_key, [tmp_path / str(number) / "token"] * 8))
+            assert [len(key) for key in keys] == [32]
 
 
 def test_a_login_link_works_once_and_for_fifteen_minutes(tmp_path: Path) -> None:
