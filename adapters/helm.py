@@ -1,5 +1,6 @@
 """ports.Renderer with Helm: what `helm template base -f environments/<name>/values.yaml` says, or why it cannot."""
 
+import errno
 import hashlib
 import tempfile
 import threading
@@ -20,6 +21,7 @@ from gitops.tree import Tree
 _KEPT_RENDERS = 64
 _KEPT_CHARACTERS = 1024 * 1024
 _MESSAGE_CHARACTERS = 8000
+_SHOWN_CHARACTERS = 80
 
 
 @runtime_checkable
@@ -185,9 +187,18 @@ def _materialise(chart: _Chart, folder: Path) -> None:
     for path in filter(chart.has, tree.files(layout.BASE)):
         if ".." in PurePosixPath(path).parts or path.startswith("/"):
             raise Refused(InvalidRepository("A path leaves its folder", path))
-        target = folder / path
+        _write(folder / path, tree.read(path) or b"", path)
+
+
+def _write(target: Path, data: bytes, path: str) -> None:
+    try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(tree.read(path) or b"")
+        target.write_bytes(data)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # Git takes names that no disk does
+            message = f"{path[:_SHOWN_CHARACTERS]}… is too long a name for a file"
+            raise Refused(InvalidRepository(message, path)) from None
+        raise Unreachable("helm", f"the chart cannot be written to disk: {error.strerror}") from error
 
 
 def _manifests(answer: Mapping[str, Any], environment: str) -> Manifests:

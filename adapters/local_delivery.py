@@ -4,6 +4,7 @@ One folder per environment below the root: `application.json`, `status.json`, `t
 `manifests/`. It never claims a health that it did not observe: nothing here runs containers.
 """
 
+import hashlib
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,14 +17,15 @@ import yaml
 
 from adapters.codec import dumps, loads
 from adapters.durable import replace
-from adapters.local_tree import HEALTH_UNKNOWN, identity, images, keep_tree, modified
+from adapters.local_tree import HEALTH_UNKNOWN, identity, images, is_object, keep_tree, modified
 from adapters.ports import Renderer, Repositories
 from adapters.records import Application, Manifests
-from gitops.problems import InvalidRepository, Refused
+from gitops.problems import InvalidRepository, Refused, RenderFailed
 from gitops.rollouts import Condition, HealthStatus, Observation, ResourceStatus, SyncStatus
 from gitops.verdicts import RENDER_ERROR
 
 _WATCH_SECONDS = 0.1
+_LONGEST_NAME = 255
 T = TypeVar("T")
 
 
@@ -98,12 +100,12 @@ class LocalDelivery:
         tree = self._repositories.snapshot(application.project, head)
         try:
             manifests = self._renderer.render(tree, application.project, application.environment)
+            documents = list(_documents(manifests, application.environment))
         except Refused as refusal:
             problem = refusal.problem
             where = f"{problem.path}: " if isinstance(problem, InvalidRepository) else ""
             self._keep(application, _broken(application, head, f"{where}{problem.message}"))
         else:
-            documents = list(_documents(manifests))
             self._keep_manifests(application, manifests)
             keep_tree(self._folder(application.project, application.environment), application, documents)
             self._keep(application, _synced(application, head, documents))
@@ -119,9 +121,15 @@ class LocalDelivery:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
         for name, text in manifests.files.items():
-            (fresh / name.replace("/", "_")).write_text(text)
+            (fresh / _file_name(name)).write_text(text)
         shutil.rmtree(folder / "manifests", ignore_errors=True)
         fresh.rename(folder / "manifests")
+
+
+def _file_name(template: str) -> str:
+    """One file for each template, however deep and long its path is."""
+    flat = template.replace("/", "_")
+    return flat if len(flat.encode()) <= _LONGEST_NAME else hashlib.sha256(template.encode()).hexdigest()
 
 
 def _read_all(kind: type[T], paths: Iterable[Path]) -> list[T]:
@@ -142,9 +150,22 @@ class _Loader(yaml.CSafeLoader):
     }
 
 
-def _documents(manifests: Manifests) -> Iterator[dict[str, Any]]:
-    for text in manifests.files.values():
-        yield from (document for document in yaml.load_all(text, _Loader) if document)
+def _documents(manifests: Manifests, environment: str) -> Iterator[dict[str, Any]]:
+    """The objects, lists of them taken apart. Raises Refused(RenderFailed) for what is none: a project's own templates
+    may render anything.
+    """
+    for template, text in manifests.files.items():
+        try:
+            found = [document for document in yaml.load_all(text, _Loader) if document]
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise Refused(RenderFailed(f"{template} renders no YAML: {error}", environment)) from error
+        for document in found:
+            items = document.get("items") if isinstance(document, dict) and document.get("kind") == "List" else None
+            for one in items if isinstance(items, list) else [document]:
+                if not is_object(one):
+                    message = f"{template} renders what is no object with apiVersion, kind and metadata.name"
+                    raise Refused(RenderFailed(message, environment))
+                yield one
 
 
 def _synced(application: Application, head: str, documents: Sequence[dict[str, Any]]) -> Observation:
@@ -192,7 +213,12 @@ def _resource(application: Application, document: dict[str, Any]) -> ResourceSta
         kind=kind,
         namespace=application.namespace,
         name=name,
-        service=document["metadata"].get("labels", {}).get("lucity.dev/service"),
+        service=_service(document["metadata"].get("labels")),
         sync=SyncStatus.SYNCED,
         health=HealthStatus.UNKNOWN,
     )
+
+
+def _service(labels: object) -> str | None:
+    named = labels.get("lucity.dev/service") if isinstance(labels, dict) else None
+    return named if isinstance(named, str) else None

@@ -49,6 +49,13 @@ def keep_tree(folder: Path, application: Application, documents: Iterable[Docume
     replace(folder / TREE, dumps(in_order(_node(application, document) for document in documents)).encode(), 0o600)
 
 
+def is_object(document: object) -> bool:
+    """Whether it names itself as every object of Kubernetes does."""
+    metadata = document.get("metadata") if isinstance(document, Mapping) else None
+    named = isinstance(metadata, Mapping) and bool(metadata.get("name"))
+    return named and isinstance(document, Mapping) and bool(document.get("apiVersion")) and bool(document.get("kind"))
+
+
 def identity(document: Document) -> tuple[str, str, str, str]:
     """Group, version, kind and name of an object."""
     group, _, version = str(document["apiVersion"]).rpartition("/")

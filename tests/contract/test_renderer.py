@@ -122,6 +122,12 @@ def test_a_path_that_leaves_its_folder_is_refused(
     assert not list(tmp_path_factory.getbasetemp().rglob("escaped"))
 
 
+def test_a_file_that_no_disk_takes_is_refused(renderer: HelmRenderer) -> None:
+    problem = refusal(renderer, TINY.with_writes({f"base/templates/{'x' * 300}.yaml": b"a: 1"}))
+    assert isinstance(problem, InvalidRepository)
+    assert "too long a name" in problem.message
+
+
 @pytest.mark.parametrize(
     "text",
     [
