@@ -83,7 +83,7 @@ def _differing(before: Snapshot, after: Snapshot, folder: str) -> Iterator[str]:
 
 
 def _unified(delta: FileDelta) -> str:
-    head = f"diff --git a/{delta.old_path} b/{delta.path}\n"
+    head = f"diff --git a/{delta.old_path} b/{delta.path}\n{_existence(delta)}"
     old = "/dev/null" if delta.before is None else f"a/{delta.old_path}"
     new = "/dev/null" if delta.after is None else f"b/{delta.path}"
     if max(len(delta.before or b""), len(delta.after or b"")) > MAX_SHOWN_BYTES:
@@ -93,6 +93,13 @@ def _unified(delta: FileDelta) -> str:
     except UnicodeDecodeError:
         return f"{head}Binary files {old} and {new} differ\n"
     return head + "".join(map(_ended, unified_diff(*lines, old, new)))
+
+
+def _existence(delta: FileDelta) -> str:
+    """Without this line `git apply` takes /dev/null for the file's name."""
+    if delta.before is None:
+        return "new file mode 100644\n"
+    return "deleted file mode 100644\n" if delta.after is None else ""
 
 
 def _lines(data: bytes | None) -> list[str]:

@@ -1,10 +1,13 @@
 """What a commit changed against its first parent, value by value and as text, over real Git."""
 
+from pathlib import Path
+
 import pytest
 
 from adapters.ports import MissingCommit
 from api.reading.differences import MAX_SHOWN_BYTES, changes, text
 from gitops.history import FileChange
+from tests.support.git import git
 from tests.support.stories import BASE, PROJECT, Story, tags, values
 
 DEV, PROD = values("development"), values("production")
@@ -57,6 +60,20 @@ def test_the_text_is_gits_own_of_the_whole_commit(story: Story) -> None:
     assert "--- a/README.md\n+++ /dev/null\n@@ -1 +0,0 @@\n-# shop\n" in found
     assert "--- /dev/null\n+++ b/notes/new.md\n@@ -0,0 +1 @@\n+new\n" in found
     assert "+# shop\n" in text_of(story, born)
+
+
+def test_git_applies_the_text_of_a_commit_to_its_parent(story: Story, tmp_path: Path) -> None:
+    born = story.born(development=tags(api="1"))
+    gone = {"README.md": None, PROD: tags(web="1"), "empty.txt": "", "unended.txt": "x\ny"}
+    added = story.by_hand("by hand\n", {DEV: tags(api="2"), **gone})
+    removed = story.by_hand("again\n", {PROD: None, "empty.txt": None, "unended.txt": "x\nz"})
+    for parent, sha in ((born, added), (added, removed)):
+        patch, index = tmp_path / f"{sha}.patch", {"GIT_INDEX_FILE": str(tmp_path / f"{sha}.index")}
+        patch.write_text(text_of(story, sha))
+        repository = Path(story.mirrors.objects(PROJECT).path)
+        git(repository, "read-tree", parent, env=index)
+        git(repository, "apply", "--cached", str(patch), env=index)
+        assert git(repository, "write-tree", env=index) == git(repository, "rev-parse", f"{sha}^{{tree}}")
 
 
 def test_a_file_that_became_a_folder_is_told_as_both(story: Story) -> None:
