@@ -36,6 +36,7 @@ REFRESH_SECONDS = 1.0
 LONGEST_TOKEN = 4096
 NAME_LENGTH = 100
 EMAIL_LENGTH = 254
+_TRIMMED_BY_GIT = " .,:;\"'\\"
 _EMAIL = re.compile(r"[^\s<>@,;:\"'()\[\]\\]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 Edit = Callable[[dict[str, TokenRecord]], str | None]
@@ -70,6 +71,9 @@ class Identity:
         clean = name.strip(" ")
         if not clean or len(clean) > NAME_LENGTH or not clean.isprintable() or set(clean) & set("<>"):
             text = f"A name has 1 to {NAME_LENGTH} printable characters, without <, > and line breaks"
+            errors.append(FieldError(("name",), text))
+        elif not clean.strip(_TRIMMED_BY_GIT):
+            text = "A name has more than punctuation, of which Git would leave nothing"
             errors.append(FieldError(("name",), text))
         if len(email) > EMAIL_LENGTH or not email.isprintable() or _EMAIL.fullmatch(email) is None or ".." in email:
             errors.append(FieldError(("email",), "This is not an e-mail address"))

@@ -99,6 +99,8 @@ def test_a_forged_payload_or_another_key_is_rejected(world: World) -> None:
     ("name", "email", "wrong"),
     [
         ("a\nb", "a@b.c", "name"),
+        (" ,;: ", "a@b.c", "name"),
+        ("'\\.\"", "a@b.c", "name"),
         ("a<b", "a@b.c", "name"),
         ("ci\n", "a@b.c", "name"),
         ("", "a@b.c", "name"),
