@@ -60,7 +60,7 @@ class RedisLedger:
         cursor, below, more = after or "", "", "more"
         while more == "more" and len(found) <= first:
             arguments: Arguments = [*_conditions(where), first + 1 - len(found), cursor, below]
-            answer = self._scripts.run("jobs_page", arguments)
+            answer = ["unknown"] if after == "" else self._scripts.run("jobs_page", arguments)
             if answer == ["unknown"]:
                 raise invalid("after", f"{after!r} is no job that is still kept: start again without a cursor")
             more, below, rows = answer

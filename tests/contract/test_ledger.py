@@ -179,8 +179,9 @@ def test_a_rare_job_is_found_behind_thousands_of_others(redis: RedisPorts) -> No
     assert redis.ledger.page(JobFilter(kinds=(JobKind.CHART,)), 5, None).jobs == (rare,)
 
 
-def test_a_cursor_of_no_job_is_refused(redis: RedisPorts) -> None:
-    assert isinstance(refusal(lambda: redis.ledger.page(JobFilter(), 5, "job_unknown")), InvalidInput)
+@pytest.mark.parametrize("cursor", ["job_unknown", ""])
+def test_a_cursor_of_no_job_is_refused(redis: RedisPorts, cursor: str) -> None:
+    assert isinstance(refusal(lambda: redis.ledger.page(JobFilter(), 5, cursor)), InvalidInput)
 
 
 def test_a_queued_job_is_canceled_at_once(redis: RedisPorts) -> None:
