@@ -120,7 +120,7 @@ class KubernetesApi:
         )
         try:
             answer = self._client.call_api(*request, _request_timeout=_TIMEOUT_SECONDS)
-            text = answer.read() or b"{}"  # type: ignore[no-untyped-call]
+            text = answer.read()  # type: ignore[no-untyped-call]
         except (HTTPError, OSError) as error:
             # urllib3 wraps what happened in a MaxRetryError, which says nothing to anybody.
             self._outage = f"the Kubernetes API does not answer: {type(getattr(error, 'reason', error)).__name__}"
@@ -132,15 +132,17 @@ class KubernetesApi:
 def _judged(what: str, status: int, text: bytes) -> dict[str, Any] | None:
     try:
         answer = json.loads(text)
-    except ValueError:
-        answer = {}
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict) or not answer.get("apiVersion") or not answer.get("kind"):
+        # A page of some proxy, which must not pass for an object, nor for the news that there is none.
+        raise Unreachable("cluster", f"what answers {what} with {status} is not the Kubernetes API")
     match status:
         case 404:
             return None
         case 409:
             raise Contended(answer.get("message", what))
         case _ if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers
-            found: dict[str, Any] = answer
-            return found
+            return answer
         case _:
             raise Unreachable("cluster", f"the Kubernetes API refuses {what}: {answer.get('message') or status}")
