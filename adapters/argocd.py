@@ -169,6 +169,7 @@ class ArgoCdDelivery:
         """End what was started."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+        self.watching.close()
         self._api.close()
 
     def _put(self, wanted: Body, name: str, *, present: bool) -> None:

@@ -41,6 +41,11 @@ class Newest:
                 self._there[_where(found)] = found
             return self._there.get(_where(found), found)
 
+    def known(self, where: Where) -> Found | None:
+        """The newest of a place; None when there is nothing."""
+        with self._lock:
+            return self._there.get(where)
+
     def told(self, change: Change, found: Found) -> Found | Gone | None:
         """What a frame of the stream changes; None for one that was overtaken."""
         with self._lock:

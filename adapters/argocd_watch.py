@@ -1,17 +1,17 @@
 """What Argo CD's Applications do: listed, then watched by one stream for all of ours, and explained where unwell."""
 
+import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
+from queue import SimpleQueue
 from typing import Any
 
-import structlog
-
+from adapters.argocd_explanations import Explanations, Reasons
 from adapters.argocd_http import ArgoCdApi, Declined, Query, segment
-from adapters.argocd_newest import Newest
+from adapters.argocd_newest import Newest, Where
 from adapters.argocd_objects import application_name
 from adapters.argocd_parse import PROJECT, Found, StreamBroken, parse_application, parse_frame
-from adapters.argocd_reasons import pod_words, unwell, worst_pod
+from adapters.argocd_reasons import pod_words, worst_pod
 from adapters.event_stream import EventStream, EventTooLarge
 from adapters.ports import Unreachable
 from adapters.records import Gone
@@ -21,7 +21,9 @@ LIMIT_BYTES = 8 * 1024 * 1024
 APPLICATIONS = "/api/v1/applications"
 _STREAM = "/api/v1/stream/applications"
 _EXPLAIN_SECONDS = 5.0
-_log = structlog.get_logger()
+
+Heard = bytes | Where | Exception | None
+"""A chunk of the stream, an Application of which more is known, what broke the stream, its end."""
 
 
 class Watch:
@@ -31,7 +33,7 @@ class Watch:
         self._api = api
         self._namespace = namespace
         self._newest = Newest()
-        self._explained: dict[str, tuple[int, dict[tuple[str, str], str]]] = {}
+        self._explanations = Explanations(self._reasons)
 
     def bodies(self, project: str | None) -> list[dict[str, Any]]:
         """The Applications of one project or of all, as they are; those of other people are not among them."""
@@ -41,52 +43,52 @@ class Watch:
 
     def statuses(self, project: str | None) -> Sequence[Observation]:
         """See ports.Delivery.statuses."""
-        return [self._explain(self._newest.read(found)) for found in self._found(project)]
+        return [self._explanations.add_to(self._newest.read(found)) for found in self._found(project)]
 
     def changes(self) -> Iterator[Observation | Gone | None]:
         """See ports.Delivery.watch. The list comes after the stream is open, so that nothing falls between."""
         self._newest.begin()
         events = EventStream(LIMIT_BYTES)
+        heard: SimpleQueue[Heard] = SimpleQueue()
+        self._explanations.tell(heard.put)
         try:
             with self._api.stream(_STREAM, {"appNamespace": self._namespace, "selector": PROJECT}) as chunks:
                 for told in self._newest.listed(self._found(None)):
-                    yield told if isinstance(told, Gone) else self._explain(told)
-                for chunk in chunks:
-                    yield None
-                    for data in events.feed(chunk):
-                        yield self._change(data)
+                    yield self._said(told)
+                threading.Thread(target=_hear, args=(chunks, heard), daemon=True, name="argocd stream").start()
+                while (one := heard.get()) is not None:
+                    match one:
+                        case bytes():
+                            yield None
+                            for data in events.feed(one):
+                                yield self._change(data)
+                        case Exception():
+                            raise one
+                        case _:
+                            yield self._said(self._newest.known(one))
         except (StreamBroken, EventTooLarge) as broken:
             raise Unreachable("delivery", str(broken)) from broken
         except Declined as declined:
             raise Unreachable("delivery", f"Argo CD refuses to be watched: {declined}") from declined
 
+    def close(self) -> None:
+        """End what was started."""
+        self._explanations.close()
+
     def _change(self, data: str) -> Observation | Gone | None:
         frame = parse_frame(data, datetime.now(UTC))
-        told = self._newest.told(*frame) if frame is not None else None
-        return self._explain(told) if isinstance(told, Found) else told
+        return self._said(self._newest.told(*frame)) if frame is not None else None
+
+    def _said(self, told: Found | Gone | None) -> Observation | Gone | None:
+        if isinstance(told, Gone):
+            self._explanations.forget((told.project, told.environment))
+        return self._explanations.add_to(told) if isinstance(told, Found) else told
 
     def _found(self, project: str | None) -> list[Found]:
         now = datetime.now(UTC)
         return [found for body in self.bodies(project) if (found := parse_application(body, now)) is not None]
 
-    def _explain(self, found: Found) -> Observation:
-        """Add what the pods of degraded workloads say, asked once for each state of the Application."""
-        observation = found.observation
-        degraded = unwell(observation)
-        if not degraded:
-            self._explained.pop(found.uid, None)
-            return observation
-        version, reasons = self._explained.get(found.uid, (-1, {}))
-        if version != found.version:
-            try:
-                reasons = self._reasons(found, degraded)
-            except (Unreachable, Declined) as error:
-                _log.warning("no reasons found", application=found.application, message=str(error))
-            self._explained[found.uid] = (found.version, reasons)
-        resources = tuple(_with_reason(one, reasons.get((one.kind, one.name))) for one in observation.resources)
-        return replace(observation, resources=resources)
-
-    def _reasons(self, found: Found, degraded: Sequence[ResourceStatus]) -> dict[tuple[str, str], str]:
+    def _reasons(self, found: Found, degraded: Sequence[ResourceStatus]) -> Reasons:
         application = found.application
         path = f"{APPLICATIONS}/{segment(application_name(application.project, application.environment))}"
         where = {"project": application.project, "appNamespace": self._namespace}
@@ -110,7 +112,11 @@ class Watch:
             raise Unreachable("delivery", f"Argo CD refuses to list Applications: {declined}") from declined
 
 
-def _with_reason(resource: ResourceStatus, reason: str | None) -> ResourceStatus:
-    if reason is None:
-        return resource
-    return replace(resource, message=f"{resource.message}; {reason}" if resource.message else reason)
+def _hear(chunks: Iterator[bytes], heard: "SimpleQueue[Heard]") -> None:
+    """Read a stream to its end, beside what else is heard."""
+    try:
+        for chunk in chunks:
+            heard.put(chunk)
+        heard.put(None)
+    except Exception as broken:  # noqa: BLE001 - whoever reads raises it
+        heard.put(broken)

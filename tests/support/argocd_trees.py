@@ -3,6 +3,7 @@ tree changes, nothing of the tree as it is, then every new one, and signs of lif
 """
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -14,7 +15,14 @@ from typing import Any
 from tests.support.recordings import loaded, raw
 
 ALIVE_SECONDS = 0.1
+PATIENCE_SECONDS = 30.0
 Body = dict[str, Any]
+
+
+def _set() -> threading.Event:
+    made = threading.Event()
+    made.set()
+    return made
 
 
 @dataclass
@@ -31,6 +39,15 @@ class FakeTrees:
     """Signs of life that were sent."""
     mute: bool = False
     """Whether streams send nothing at all, as over a connection that is half open."""
+    manifests: dict[str, Body] = field(default_factory=dict)
+    """Live pods by name, as the real one reads them from the cluster."""
+    answers: threading.Event = field(default_factory=_set)
+    """Until it is set, no tree that is asked for is answered; nothing else waits for that."""
+
+    def live(self, name: str) -> Body | None:
+        """A pod as its text; None when there is none."""
+        pod = self.manifests.get(name)
+        return None if pod is None else {"manifest": json.dumps(pod)}
 
     def of(self, name: str) -> Body:
         """The present tree."""

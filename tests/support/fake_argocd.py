@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.support.argocd_state import PASSWORD, TOKEN, Body, FakeArgoCd, event, made, merged
+from tests.support.argocd_trees import PATIENCE_SECONDS
 from tests.support.serving import answering
 
 
@@ -72,6 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
             elif answer is None:
                 self._stream()
             else:
+                if path[-1] == "resource-tree":
+                    self.argo.trees.answers.wait(PATIENCE_SECONDS)
                 self._send(200, "application/json", json.dumps(answer).encode())
         except _Refuse as refusal:
             text = {"error": str(refusal), "code": refusal.code, "message": str(refusal)}
@@ -112,9 +115,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._list(query)
             case "GET", [name]:
                 return self._get(name, query)
-            case "GET", [name, "resource-tree"]:
-                self._get(name, query)
-                return self.argo.trees.of(name)
+            case "GET", [name, "resource-tree" | "resource" as what]:
+                return self._objects(name, what, query)
             case "POST", []:
                 return self._create(body, query)
             case "DELETE", [name]:
@@ -123,6 +125,15 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._sync(name)
             case _:
                 raise _Refuse(404, 5, "Not Found")
+
+    def _objects(self, name: str, what: str, query: dict[str, str]) -> Body:
+        self._get(name, query)
+        trees = self.argo.trees
+        found = trees.of(name) if what == "resource-tree" else trees.live(query["resourceName"])
+        if found is None:
+            missing = f"{query['kind']} {query['group']} {query['resourceName']}"
+            raise _Refuse(400, 3, f"{missing} not found as part of application {name}")
+        return found
 
     def _repositories(self, rest: list[str], body: Body) -> Body:
         if self.command == "GET":
