@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from adapters.records import RolloutRecord
 from adapters.wiring import Ports
 from gitops.commits import CommitFilter, CommitRecord
-from gitops.rollouts import HealthStatus, Observation, Rollout, SyncStatus, gone_rollout
+from gitops.rollouts import HealthStatus, Observation, Rollout, RolloutPhase, SyncStatus, gone_rollout
 from gitops.verdicts import CommitFacts, Timings, outlook, verdict
 from jobs.effects import LocalEffect, local_effects
 from jobs.telling import Place, is_news
@@ -18,6 +18,7 @@ from jobs.telling import Place, is_news
 _RECENT = 100
 """Commits of a project whose fate a new leader looks at again."""
 _LONGEST_PAUSE_SECONDS = 60.0
+_WELL = {RolloutPhase.DEPLOYED, RolloutPhase.SYNCED}
 
 
 def _now() -> datetime:
@@ -93,6 +94,7 @@ class Tracker:
             newest = max((one.record.number for one in self.watched.get(place, {}).values()), default=None)
             ended += self._ended(place, newest)
             self.lost(place)
+            self.missing.discard(place)
         return ended
 
     def drop(self, project: str) -> bool:
@@ -256,8 +258,14 @@ class _Numbers:
 
 
 def _superseded_by(watched: Watched, environment: str, newest: Mapping[Place, CommitRecord]) -> str | None:
-    """A newer commit that changed all the services of this one here."""
+    """A newer commit that changed all the services of this one here. One that touches no service has the health of its
+    environment: once it is well, what comes of that is the story of the newest commit alone.
+    """
+    if not watched.effect.services:
+        last = newest.get((environment, ""))
+        over = watched.rollout is not None and watched.rollout.phase in _WELL
+        return last.git.sha if over and last is not None and last.number > watched.record.number else None
     latest = [newest.get((environment, service)) for service in watched.effect.services]
-    if not latest or any(other is None or other.number <= watched.record.number for other in latest):
+    if any(other is None or other.number <= watched.record.number for other in latest):
         return None
     return next(other.git.sha for other in latest if other is not None)
