@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from adapters.ports import Secrets
 from adapters.tokens import TokenRejected, Tokens
-from gitops.changes import ActorKind
+from gitops.changes import Actor, ActorKind
 from gitops.problems import Refused
 
 _FORMER_SECRET = "argocd-git-token"  # noqa: S105 - the name of a secret
@@ -60,6 +60,14 @@ class ReadingByToken:
                 self._tokens.revoke(actor, actor.id)
             self._secrets.delete(_FORMER_SECRET)
         self._former_ended = True
+
+
+def forget(tokens: Tokens, secrets: Secrets, actor: Actor, project: str) -> None:
+    """End what was made for the readers of a project that is gone; again is no error. Raises Unreachable('git')."""
+    for record in tokens.list():
+        if record.clones == project and record.revoked_at is None:
+            tokens.revoke(actor, record.id)
+    secrets.delete(_secret(project))
 
 
 def _secret(project: str) -> str:

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import structlog
 
+from adapters import reading
 from adapters.outbound import FORGE_TARGET
 from adapters.ports import Unreachable
 from adapters.records import Application, JobRecord, Outcome
@@ -18,6 +19,7 @@ from gitops import layout, names, repository
 from gitops.changes import JobKind
 from gitops.problems import Refused
 from jobs import namespaces, project_secrets
+from jobs.expiry import lucity
 from jobs.outcomes import APPLICATION, NAMESPACE
 from jobs.waiting import Block, moved_on, stuck, succeeded
 
@@ -156,8 +158,8 @@ def _end_project(ports: Ports, project: str, waiting: Sequence[JobRecord]) -> No
     """Nothing of it runs any more: remove its credentials, keep a bundle, remove the repository, then say so. No job
     may be waiting for that: Redis may have lost it, or a person may have marked the project by hand.
     """
-    ports.delivery.end(project)
     _forget_credentials(ports, project)
+    ports.delivery.end(project)
     ports.githost.archive(project)
     _forget(ports, project, waiting)
 
@@ -172,4 +174,5 @@ def _forget(ports: Ports, project: str, waiting: Iterable[JobRecord]) -> None:
 
 def _forget_credentials(ports: Ports, project: str) -> None:
     project_secrets.forget(ports.secrets, project)
+    reading.forget(ports.tokens, ports.secrets, lucity(ports), project)
     ports.outbound.forget(f"{FORGE_TARGET}{project}")

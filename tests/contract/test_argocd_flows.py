@@ -55,6 +55,10 @@ class Site(Lab):
         assert commit is not None
         return commit
 
+    def clones(self) -> list[str | None]:
+        """What the tokens that clone are for, those that hold."""
+        return [one.clones for one in self.ports.tokens.list() if one.clones and one.revoked_at is None]
+
     def is_level(self) -> bool:
         """Whether both environments were observed at the head."""
         head = self.ports.githost.heads(["shop"])["shop"]
@@ -173,8 +177,10 @@ def test_an_environment_deleted_and_created_again_at_once_ends_alive(site: Site)
 
 
 def test_a_deleted_project_leaves_nothing_in_argo(site: Site) -> None:
+    assert site.clones() == ["shop"]
     site.done(DeleteProject("shop", "shop"))
     assert (site.fake.applications, site.fake.projects, site.fake.repositories) == ({}, {}, {})
+    assert site.clones() == []
 
 
 def test_a_rollout_under_way_ends_with_its_project(site: Site) -> None:

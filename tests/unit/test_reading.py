@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.reading import ReadingByToken
+from adapters.reading import ReadingByToken, forget
 from adapters.tokens import TokenRejected
 from gitops.changes import Actor, ActorKind
 from tests.fakes import FakeSecrets
@@ -10,6 +10,7 @@ from tests.support.tokens import World
 
 BASE = "https://lucity.example.org/git"
 FORMER = "argocd-git-token"
+LUCITY = Actor("lucity", "Lucity", "lucity@localhost", ActorKind.AUTOMATION)
 
 
 @pytest.fixture
@@ -54,6 +55,20 @@ def test_after_a_revocation_the_next_one_is_made(world: World, secrets: FakeSecr
     fresh = reading(world, secrets)("shop")[2]
     assert fresh != first
     assert world.tokens().verify(fresh)[0].clones == "shop"
+
+
+def test_tokens_of_a_project_that_is_gone_are_ended_and_of_no_other(world: World, secrets: FakeSecrets) -> None:
+    tokens = world.tokens()
+    _, lost = tokens.issue(None, "Argo CD, clones shop", "argocd@localhost", ActorKind.AUTOMATION, clones="shop")
+    shop, blog = (reading(world, secrets)(project)[2] for project in ("shop", "blog"))
+    for _ in range(2):
+        forget(tokens, secrets, LUCITY, "shop")
+    for ended in (shop, lost):
+        with pytest.raises(TokenRejected, match="revoked"):
+            world.tokens().verify(ended)
+    assert world.tokens().verify(blog)[0].clones == "blog"
+    again = reading(world, secrets)("shop")[2]
+    assert world.tokens().verify(again)[0].clones == "shop"
 
 
 def test_the_former_token_that_could_push_is_ended_once_there_is_a_better_one(
