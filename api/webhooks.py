@@ -59,7 +59,7 @@ class WebhookEndpoint:
     async def _answer(self, request: Request) -> Response:
         named, project = request.path_params["forge"], request.path_params["project"]
         forge = FORGES.get(named)
-        secret = await self._secret(project) if forge is not None and _is_name(project) else None
+        secret = await self._secret(project) if forge is not None and ProjectName.fits(project) else None
         if forge is None or secret is None:
             return PlainTextResponse(_NOBODY, 404)
         async with asyncio.timeout(self._body_seconds):
@@ -81,14 +81,6 @@ class WebhookEndpoint:
         if delivery is None:
             return Accepted(ignored="neither a push to a branch nor a request")
         return self._webhooks.accept(project, named, delivery)
-
-
-def _is_name(project: str) -> bool:
-    try:
-        ProjectName.parse(project)
-    except Refused:
-        return False
-    return True
 
 
 def _failed(error: Exception) -> Response:

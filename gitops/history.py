@@ -94,7 +94,7 @@ def is_structured(path: str) -> bool:
 
 def environment_names(folders: Iterable[str]) -> frozenset[str]:
     """The environments among the names of the folders below environments/; one with an impossible name is none."""
-    return frozenset(name for name in folders if _is_name(name))
+    return frozenset(name for name in folders if EnvironmentName.fits(name))
 
 
 def read_values(data: bytes | None, path: str) -> Values | None:
@@ -125,7 +125,7 @@ def step(state: State, delta: Delta) -> tuple[State, Effect]:
     base = _latest(delta, BASE_VALUES, state.base)
     changed_in_base = _changed_services(state.base, base)
     by_base = any(touches(path, BASE) for path in delta.paths)
-    folders = {name for path in delta.paths if (name := environment_of(path)) is not None and _is_name(name)}
+    folders = environment_names(name for path in delta.paths if (name := environment_of(path)))
     concerned = folders | (delta.environments if by_base else frozenset())
     environments = {name: was for name, was in state.environments.items() if name in delta.environments}
     touched: set[tuple[str, str]] = set()
@@ -227,11 +227,3 @@ def _has_shape(values: Values) -> bool:
 
 def _is_table(value: object) -> bool:
     return value is None or isinstance(value, Mapping)
-
-
-def _is_name(text: str) -> bool:
-    try:
-        EnvironmentName.parse(text)
-    except Refused:
-        return False
-    return True

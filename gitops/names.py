@@ -33,6 +33,15 @@ class _Name(str):
         return cls(text)
 
     @classmethod
+    def fits(cls, text: str) -> bool:
+        """Whether `parse` takes it."""
+        try:
+            cls.parse(text)
+        except Refused:
+            return False
+        return True
+
+    @classmethod
     def reserved(cls, text: str) -> bool:
         """Whether a well-formed name is kept for Lucity, Argo CD or Kubernetes."""
         return text in cls.RESERVED

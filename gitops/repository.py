@@ -11,13 +11,13 @@ from typing import Final
 
 from gitops.caching import SizedCache
 from gitops.commits import Image
+from gitops.history import images_of
 from gitops.holds import Hold, holds_of
 from gitops.layout import (
     BASE_VALUES,
     CHART,
     ENVIRONMENTS,
     PROJECT,
-    environment_folder,
     environment_settings,
     environment_values,
 )
@@ -25,10 +25,10 @@ from gitops.names import EnvironmentName
 from gitops.pipelines import edges_of, pipeline_problems
 from gitops.problems import InvalidRepository, Refused
 from gitops.projectsettings import ForgeSettings, Previews, branches_of, forge_of, previews_of, setting_problems
-from gitops.services import DeployedService, Service, deployed_services, image_of, services_of
+from gitops.services import DeployedService, Service, deployed_services, services_of
 from gitops.times import parse_time
 from gitops.tree import Tree
-from gitops.values import Values, merge, table
+from gitops.values import Values, merge
 from gitops.yamltext import Document, parse
 
 SERVICES: Final = (CHART, "services")
@@ -99,7 +99,9 @@ def read(tree: Tree) -> Repository:
 
 def environment_names(tree: Tree) -> tuple[str, ...]:
     """The environments there are, sorted, readable or not."""
-    return tuple(name for name in tree.folder(ENVIRONMENTS) if _well_named(name) and has_environment(tree, name))
+    return tuple(
+        name for name in tree.folder(ENVIRONMENTS) if EnvironmentName.fits(name) and has_environment(tree, name)
+    )
 
 
 def has_environment(tree: Tree, environment: str) -> bool:
@@ -150,11 +152,9 @@ def images(tree: Tree, environment: str) -> Mapping[str, Image] | None:
 
 def _images(base: bytes, own: bytes, path: str) -> Mapping[str, Image] | None:
     try:
-        values = merge(parse(base, BASE_VALUES).data, parse(own, path).data)
+        return dict(sorted(images_of(parse(base, BASE_VALUES).data, parse(own, path).data).items()))
     except Refused:
         return None
-    found = {name: image_of(service) for name, service in table(values, SERVICES).items()}
-    return {name: image for name, image in sorted(found.items()) if image}
 
 
 def _base(data: bytes | None) -> tuple[tuple[Service, ...] | None, tuple[InvalidRepository, ...]]:
@@ -234,16 +234,8 @@ def _setting_problems(tree: Tree) -> Iterator[InvalidRepository]:
 def _strangers(tree: Tree) -> Iterator[InvalidRepository]:
     for name in tree.folder(ENVIRONMENTS):
         path = f"{ENVIRONMENTS}/{name}"
-        if not _well_named(name) and tree.read(f"{path}/values.yaml") is not None:
+        if not EnvironmentName.fits(name) and tree.read(f"{path}/values.yaml") is not None:
             yield InvalidRepository(f"{path}: this folder's name is no environment name, so it is passed over", path)
-
-
-def _well_named(name: str) -> bool:
-    try:
-        environment_folder(name)
-    except Refused:
-        return False
-    return name == EnvironmentName(name)
 
 
 def _text(data: bytes | None) -> str | None:

@@ -3,6 +3,7 @@
 Source of the rules: design section 5. Nothing here asks Argo CD, Git or Redis.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -25,6 +26,21 @@ class HealthStatus(StrEnum):
     SUSPENDED = "SUSPENDED"
     MISSING = "MISSING"
     UNKNOWN = "UNKNOWN"
+
+
+_WORST_LAST = (
+    HealthStatus.HEALTHY,
+    HealthStatus.UNKNOWN,
+    HealthStatus.SUSPENDED,
+    HealthStatus.PROGRESSING,
+    HealthStatus.MISSING,
+    HealthStatus.DEGRADED,
+)
+
+
+def worst(healths: Iterable[HealthStatus]) -> HealthStatus:
+    """The worst of them; UNKNOWN when there is none."""
+    return max(healths, key=_WORST_LAST.index, default=HealthStatus.UNKNOWN)
 
 
 class OperationPhase(StrEnum):

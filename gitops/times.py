@@ -1,4 +1,4 @@
-"""Moments as files and subjects carry them: RFC 3339, UTC, whole seconds."""
+"""Moments as text: RFC 3339 in UTC."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -9,8 +9,13 @@ MAX_TTL_SECONDS: Final = 366 * 24 * 3600
 
 
 def rfc3339(moment: datetime) -> str:
-    """2026-12-01T00:00:00Z."""
+    """2026-12-01T00:00:00Z: as files and subjects carry it, in whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def exact(moment: datetime) -> str:
+    """As rfc3339, with fractions of a second when there are some."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def parse_time(text: str) -> datetime:

@@ -18,6 +18,7 @@ from gitops.rollouts import (
     Rollout,
     RolloutPhase,
     SyncStatus,
+    worst,
 )
 
 RENDER_ERROR = "failed to generate manifest"
@@ -33,14 +34,6 @@ _RENDERED_BY_HELM = re.compile(r"helm template|error unmarshaling|YAML parse err
 _GENERATING = re.compile(rf"{RENDER_ERROR}|manifest generation error|helm template", re.IGNORECASE)
 _CLOCK_GRAIN = timedelta(seconds=1)  # Kubernetes writes times in whole seconds, rounded down
 
-_WORST_LAST = (
-    HealthStatus.HEALTHY,
-    HealthStatus.UNKNOWN,
-    HealthStatus.SUSPENDED,
-    HealthStatus.PROGRESSING,
-    HealthStatus.MISSING,
-    HealthStatus.DEGRADED,
-)
 _FINAL = frozenset(RolloutPhase) - {RolloutPhase.PENDING, RolloutPhase.SYNCING, RolloutPhase.ROLLING_OUT}
 _RAN = frozenset({RolloutPhase.DEPLOYED, RolloutPhase.SYNCED, RolloutPhase.SUSPENDED, RolloutPhase.DEGRADED})
 _VOID = frozenset({RolloutPhase.UNKNOWN, RolloutPhase.SUPERSEDED})
@@ -95,7 +88,7 @@ def commit_health(facts: CommitFacts, observation: Observation) -> HealthStatus:
     """Find the worst health of the commit's own resources; the environment's when it has none and none is expected."""
     own = _own_resources(facts, observation) if facts.services else ()
     if own:
-        return max((resource.health for resource in own), key=_WORST_LAST.index)
+        return worst(resource.health for resource in own)
     return HealthStatus.MISSING if facts.images else observation.health
 
 

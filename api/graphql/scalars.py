@@ -8,13 +8,10 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from gitops.times import exact
+
 JSON = NewType("JSON", object)
 """A Helm value: whatever JSON can say."""
-
-
-def render_moment(moment: datetime) -> str:
-    """RFC 3339 in UTC with a `Z`; fractions only when there are some."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def parse_moment(text: object) -> datetime:
@@ -40,7 +37,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
         description="RFC 3339, UTC on the way out.",
-        serialize=render_moment,
+        serialize=exact,
         parse_value=parse_moment,
     ),
     JSON: strawberry.scalar(

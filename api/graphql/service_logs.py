@@ -15,11 +15,11 @@ from api.events import EventStream
 from api.graphql.context import Info
 from api.graphql.given import or_none
 from api.graphql.guards import stream
-from api.graphql.scalars import render_moment
 from api.reading.services import is_removed, require_service
 from api.threads import call
 from gitops.names import EnvironmentName, ProjectName, ServiceName
 from gitops.problems import Refused, Unavailable, invalid
+from gitops.times import exact
 
 LONGEST_TAIL = 10_000
 _NO_ACCESS = "Logs are read from the cluster, and this server has no access to one: set LUCITY_KUBECONFIG."
@@ -40,7 +40,7 @@ class ServiceLogLine:
     @classmethod
     def of(cls, line: PodLine) -> Self:
         """From the cluster. The cursor, told to who is too slow, is what to ask for as `since`."""
-        return cls(at=line.at, pod=line.pod, container=line.container, text=line.text, cursor=render_moment(line.at))
+        return cls(at=line.at, pod=line.pod, container=line.container, text=line.text, cursor=exact(line.at))
 
 
 @strawberry.type

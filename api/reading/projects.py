@@ -27,7 +27,7 @@ def page(ports: Ports, flights: Flights, first: int, after: str | None, contains
 
     Raises Refused(InvalidInput) for a cursor that is none, Unreachable('git') when the host cannot name repositories.
     """
-    names = [name for name in ports.githost.projects() if _is_project(name) and (contains or "").lower() in name]
+    names = [name for name in ports.githost.projects() if ProjectName.fits(name) and (contains or "").lower() in name]
     names = names[bisect_right(names, _name_of(after)) :] if after is not None else names
     found: list[tuple[str, Head]] = []
     while names and len(found) <= first:
@@ -55,11 +55,3 @@ def _name_of(after: str) -> str:
         return ProjectName.parse(base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii"))
     except (binascii.Error, ValueError, Refused):
         raise invalid("after", f"{after[:60]!r} is no cursor: use the endCursor of a page.") from None
-
-
-def _is_project(name: str) -> bool:
-    try:
-        ProjectName.parse(name)
-    except Refused:
-        return False
-    return True

@@ -6,18 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.ports import Unreachable
 from adapters.wiring import Ports
-from gitops.rollouts import HealthStatus, Observation
+from gitops.rollouts import HealthStatus, Observation, worst
 
 SILENCE = timedelta(minutes=3)
 """What was heard of the delivery longer ago is not believed."""
-_WORST_LAST = (
-    HealthStatus.HEALTHY,
-    HealthStatus.UNKNOWN,
-    HealthStatus.SUSPENDED,
-    HealthStatus.PROGRESSING,
-    HealthStatus.MISSING,
-    HealthStatus.DEGRADED,
-)
 
 
 @dataclass(frozen=True)
@@ -46,5 +38,4 @@ def silent(ports: Ports) -> bool:
 def service_health(view: StatusView, service: str) -> HealthStatus:
     """The worst health among the service's own resources; UNKNOWN when none was seen."""
     seen = view.observation.resources if view.observation else ()
-    own = [resource.health for resource in seen if resource.service == service]
-    return max(own, key=_WORST_LAST.index, default=HealthStatus.UNKNOWN)
+    return worst(resource.health for resource in seen if resource.service == service)

@@ -15,6 +15,7 @@ from graphql import GraphQLError
 from adapters.ports import Outpaced, Unreachable
 from api.events import SlowSubscriber
 from gitops.problems import NotFound, PermissionDenied, RateLimited, Refused, Unavailable
+from gitops.times import exact
 
 LARGEST = 2**31 - 1
 """The largest figure that is told; a bomb comes to hundreds of digits."""
@@ -89,7 +90,7 @@ def _explained(cause: Exception) -> tuple[str, dict[str, Any]]:
         case SlowSubscriber():
             return str(cause), {"code": Code.SLOW_SUBSCRIBER.value, "cursor": cause.cursor}
         case Outpaced():
-            cursor = None if cause.at is None else cause.at.isoformat().replace("+00:00", "Z")
+            cursor = None if cause.at is None else exact(cause.at)
             message = "This subscriber does not keep up; subscribe again since the cursor in extensions"
             return message, {"code": Code.SLOW_SUBSCRIBER.value, "cursor": cursor}
         case Refused():

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC
 from typing import ClassVar
 
 from gitops.changes import Context, Draft, JobKind, Ref
@@ -25,6 +24,7 @@ from gitops.problems import Refused
 from gitops.repository import SERVICES, effective_values
 from gitops.services import image_of
 from gitops.subjects import MAX_NAMED, Action, Subject, render_subject
+from gitops.times import exact
 from gitops.tree import Tree
 from gitops.values import Values, get
 from gitops.yamltext import edit
@@ -175,7 +175,7 @@ class Restart:
         need_services(base_services(tree), self.services)
         path = environment_values(self.environment)
         # Finer than a second: a restart right after another one is one more restart.
-        moment = context.now.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        moment = exact(context.now)
         edited = edit(data, path, [((*SERVICES, name, "restartedAt"), moment) for name in self.services])
         body = self.services if len(self.services) > MAX_NAMED else ()
         trailers = tuple((SERVICE, name) for name in self.services)
