@@ -39,11 +39,15 @@ def current(ports: Ports, project: str) -> Head:
     if recorded and holds(ports, project, recorded):
         return Head(recorded)
     try:
-        if project not in ports.githost.heads([project]):
-            return Head(None)
-        return Head(ports.repositories.fetch(project))
+        return fetched(ports, project) if project in ports.githost.heads([project]) else Head(None)
     except Unreachable:
         return Head(ports.repositories.head(project), stale=True)
+
+
+def fetched(ports: Ports, project: str) -> Head:
+    """The head on the host, which our mirror holds then. Raises Unreachable."""
+    try:
+        return Head(ports.repositories.fetch(project))
     except Refused as refusal:
         if isinstance(refusal.problem, NotFound):
             return Head(None)

@@ -1,8 +1,6 @@
 """What resolvers have at hand: ports, who asks, the event hub, and loaders that live for one execution only."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from strawberry.types import Info as StrawberryInfo
 
@@ -10,29 +8,11 @@ from adapters.event_tail import EventTail
 from adapters.wiring import Ports
 from api.events import Hub
 from api.graphql.loaders import Loaders
+from api.health import Checks
 from api.log_bell import LogBell
 from api.reading.heads import Flights
 from api.resource_trees import Trees
 from gitops.changes import Actor
-
-
-class Check(Protocol):
-    """What a health check found out about one component (api/health.py)."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def kind(self) -> str: ...  # noqa: D102
-    @property
-    def healthy(self) -> bool: ...  # noqa: D102
-    @property
-    def message(self) -> str | None: ...  # noqa: D102
-    @property
-    def latency_ms(self) -> float | None: ...  # noqa: D102
-
-
-Checks = Callable[[], Sequence[Check]]
-"""Looks at every component; synchronous, called in a worker thread."""
 
 
 @dataclass(frozen=True)

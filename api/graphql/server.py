@@ -5,9 +5,10 @@ from typing import Self
 
 import strawberry
 
-from api.graphql.context import Check, Info
+from api.graphql.context import Info
 from api.graphql.fields import field
 from api.graphql.guards import query
+from api.health import Check
 from api.threads import call
 
 

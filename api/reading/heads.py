@@ -8,8 +8,7 @@ from concurrent.futures import TimeoutError as NotInTime
 from adapters.ports import Unreachable
 from adapters.wiring import Ports
 from gitops.names import ProjectName
-from gitops.problems import NotFound, Refused
-from jobs.heads import Head, holds
+from jobs.heads import Head, fetched, holds
 
 WAIT_SECONDS = 5.0
 
@@ -39,20 +38,12 @@ class Flights:
 
     def _fly(self, project: str, flight: Future[Head]) -> None:
         try:
-            flight.set_result(self._fetched(project))
+            flight.set_result(fetched(self._ports, project))
         except Exception as error:  # noqa: BLE001 - raised again where the answer is awaited
             flight.set_exception(error)
         finally:
             with self._lock:
                 del self._running[project]
-
-    def _fetched(self, project: str) -> Head:
-        try:
-            return Head(self._ports.repositories.fetch(project))
-        except Refused as refusal:
-            if isinstance(refusal.problem, NotFound):
-                return Head(None)
-            raise
 
 
 def heads_of(ports: Ports, flights: Flights, projects: Sequence[str]) -> list[Head]:

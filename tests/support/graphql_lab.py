@@ -13,6 +13,7 @@ from adapters.event_tail import EventTail
 from api.events import Hub
 from api.graphql.context import Contexts
 from api.graphql.schema import executable
+from api.health import checks_by
 from api.transport.documents import Parameters
 from api.transport.errors import DocumentRefused, formatted
 from api.transport.execution import Engine
@@ -107,7 +108,7 @@ def with_api(lab: Lab, story: Callable[[Api], Awaitable[T]]) -> T:
     async def run() -> T:
         settings = lab.ports.settings
         hub = Hub(EventTail(settings.redis, settings), lab.ports.events)
-        contexts = Contexts(lab.ports, hub, list)
+        contexts = Contexts(lab.ports, hub, checks_by({}))
         engine = Engine(executable(), contexts.fresh, LIMITS, (), StrawberryGraphQLCoreExecutionContext)
         following = asyncio.ensure_future(hub.run())
         try:
