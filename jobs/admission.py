@@ -28,7 +28,7 @@ from gitops.tree import Tree
 from jobs import heads, namespaces
 from jobs.builders import judge_build
 from jobs.gating import judge_gates
-from jobs.landed import landed_record
+from jobs.landed import contradicts, landed_record
 from jobs.plans import judge_plan
 from jobs.preconditions import check_expected_head
 
@@ -131,13 +131,21 @@ def _known(ports: Ports, job: JobRecord) -> JobRecord | None:
     """The job that this key made before: by its record or, when Redis forgot it, by its commit."""
     known = ports.ledger.get([job.id]).get(job.id)
     if known is not None:
-        if known.fingerprint != job.fingerprint:
-            message = "This idempotency key was used for another request: send a new key, or the first request again."
-            raise Refused(Conflict(message, ConflictCode.KEY_REUSED, job_id=known.id))
-        return known
+        return _same(known, same=known.fingerprint == job.fingerprint)
     head = heads.current(ports, job.project)
     landed = ports.history.landed(job.project, head.sha, [job.id]).get(job.id) if head.sha else None
-    return landed_record(job.id, job.project, landed, head.sha or "", load_change(job.change)) if landed else None
+    if landed is None:
+        return None
+    change = load_change(job.change)
+    found = landed_record(job.id, job.project, landed, head.sha or "", change)
+    return _same(found, same=not contradicts(landed, change, job.reason))
+
+
+def _same(known: JobRecord, *, same: bool) -> JobRecord:
+    if not same:
+        message = "This idempotency key was used for another request: send a new key, or the first request again."
+        raise Refused(Conflict(message, ConflictCode.KEY_REUSED, job_id=known.id))
+    return known
 
 
 def _judge_chart(ports: Ports, change: Change) -> None:

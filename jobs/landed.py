@@ -5,7 +5,7 @@ from adapters.records import JobRecord, JobState
 from gitops import messages
 from gitops.changes import Actor, Change, JobKind
 from gitops.commits import CommitRecord
-from gitops.subjects import Action
+from gitops.subjects import ELLIPSIS, Action, Subject, parse_subject
 
 _KINDS = {
     Action.DEPLOY: JobKind.DEPLOY,
@@ -57,3 +57,38 @@ def landed_record(
         commit=git.sha,
         head=head,
     )
+
+
+def contradicts(commit: CommitRecord, change: Change, reason: str | None) -> bool:
+    """Whether this trusted commit was made for another request than this change: by its kind, reason, environment,
+    services, tags and keys. What no commit tells, such as a variable's value, is taken to be the same.
+    """
+    message = messages.parse(commit.git.message)
+    made, asked = message.form, parse_subject(change.summary())
+    if made is None:
+        return False
+    elsewhere = made.environment is not None and made.environment not in change.environments
+    other_reason = message.first(messages.REASON) != (messages.fold(reason or "") or None)
+    return (
+        _KINDS[made.action] is not change.KIND
+        or other_reason
+        or (elsewhere and bool(change.environments))
+        or (asked is not None and not _may_become(asked, made))
+    )
+
+
+def _may_become(asked: Subject, made: Subject) -> bool:
+    """Whether a commit's subject can come of what was asked: it leaves out what needed no change."""
+    if asked.action is not made.action or asked.environment != made.environment:
+        return False
+    if asked.action is Action.SCALE and asked.value != made.value:
+        return False
+    if asked.action is Action.ENV_CREATE and asked.origin != made.origin:
+        return False
+    tags, keys = dict(asked.images), {*asked.set, *asked.unset}
+    named = not tags or all(_same_tag(tags.get(name), tag) for name, tag in made.images)
+    return named and (not keys or {*made.set, *made.unset} <= keys)
+
+
+def _same_tag(asked: str | None, made: str) -> bool:
+    return asked is not None and (asked in {"", made} or ELLIPSIS in made)
