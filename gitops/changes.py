@@ -3,7 +3,7 @@
 Nothing here knows how a change is queued, committed or answered.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -64,6 +64,11 @@ class Ref:
 
     what: str
     name: str
+
+
+def refs(environments: Iterable[str], services: Iterable[str] = ()) -> tuple[Ref, ...]:
+    """Environments, then services, as things that exist or not."""
+    return (*(Ref("environment", name) for name in environments), *(Ref("service", name) for name in services))
 
 
 def _nowhere(sha: str) -> Tree | None:  # noqa: ARG001 - the same for every context

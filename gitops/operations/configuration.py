@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from gitops.changes import Context, Draft, JobKind, Ref
+from gitops.changes import Context, Draft, JobKind, Ref, refs
 from gitops.layout import BASE_VALUES, environment_folder, environment_values
 from gitops.messages import SERVICE
 from gitops.names import VariableName
@@ -15,7 +15,7 @@ from gitops.operations.checks import (
     open_environment,
     open_project,
 )
-from gitops.operations.layers import field_of, layer_needs, layer_paths, write_layer
+from gitops.operations.layers import field_of, layer_paths, write_layer
 from gitops.operations.precedence import Edits
 from gitops.operations.services import MAX_REPLICAS
 from gitops.repository import SERVICES, VARIABLES
@@ -54,7 +54,7 @@ class Scale:
     @property
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
-        return (Ref("environment", self.environment), Ref("service", self.service))
+        return refs(self.environments, self.services)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ class SetVariables:
     @property
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
-        return layer_needs(self.environment, self.services)
+        return refs(self.environments, self.services)
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gitops.changes import Context, Draft, JobKind, Ref
+from gitops.changes import Context, Draft, JobKind, Ref, refs
 from gitops.layout import environment_folder
 from gitops.operations.checks import Checks, open_environment, open_project
 from gitops.tree import Tree
@@ -29,7 +29,7 @@ class SyncEnvironment:
     @property
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
-        return (Ref("environment", self.environment),)
+        return refs(self.environments)
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from gitops.changes import Context, Draft, JobKind, Ref
+from gitops.changes import Context, Draft, JobKind, Ref, refs
 from gitops.commits import Image
 from gitops.gates import hold_gates
 from gitops.layout import BASE_VALUES, environment_folder, environment_values
@@ -72,7 +72,7 @@ class Deploy:
     @property
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
-        return (Ref("environment", self.environment), *(Ref("service", name) for name in self.services))
+        return refs(self.environments, self.services)
 
     creates: ClassVar[tuple[Ref, ...]] = ()
     deletes: ClassVar[tuple[Ref, ...]] = ()
@@ -145,7 +145,7 @@ class Restart:
     @property
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
-        return (Ref("environment", self.environment), *(Ref("service", name) for name in self.services))
+        return refs(self.environments, self.services)
 
     creates: ClassVar[tuple[Ref, ...]] = ()
     deletes: ClassVar[tuple[Ref, ...]] = ()

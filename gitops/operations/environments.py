@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from gitops.births import environment_files
-from gitops.changes import Context, Draft, JobKind, Ref
+from gitops.changes import Context, Draft, JobKind, Ref, refs
 from gitops.layout import CHART, environment_folder, environment_values
 from gitops.messages import FROM_COMMIT
 from gitops.operations.checks import Checks, open_environment, open_project
@@ -120,12 +120,12 @@ class DeleteEnvironment:
     @property
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
-        return (Ref("environment", self.environment),)
+        return refs(self.environments)
 
     @property
     def deletes(self) -> tuple[Ref, ...]:
         """See Change."""
-        return (Ref("environment", self.environment),)
+        return refs(self.environments)
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from gitops.changes import Context, Draft, JobKind, Ref
+from gitops.changes import Context, Draft, JobKind, Ref, refs
 from gitops.layout import environment_settings
 from gitops.operations.checks import Checks, changed, open_environment, open_project
 from gitops.problems import Refused, invalid
@@ -36,7 +36,7 @@ class ExtendEnvironment:
     @property
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
-        return (Ref("environment", self.environment),)
+        return refs(self.environments)
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final
 
-from gitops.changes import Context, Draft, JobKind, Ref
+from gitops.changes import Context, Draft, JobKind, Ref, refs
 from gitops.commits import Person
 from gitops.holds import HOLDS, Hold, hold_key, hold_values, holds_of
 from gitops.layout import BASE_VALUES, environment_settings
@@ -54,7 +54,7 @@ class SetHold:
     @property
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
-        return (Ref("environment", self.environment), *(Ref("service", name) for name in self.services))
+        return refs(self.environments, self.services)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -114,7 +114,7 @@ class ReleaseHold:
     @property
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
-        return (Ref("environment", self.environment), *(Ref("service", name) for name in self.services))
+        return refs(self.environments, self.services)
 
     @property
     def paths(self) -> tuple[str, ...]:

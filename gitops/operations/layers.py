@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from gitops.changes import Ref
 from gitops.layout import BASE_VALUES, ENVIRONMENTS, environment_folder, environment_values
 from gitops.operations.checks import base_services, changed, need_services, open_base, open_environment, open_project
 from gitops.operations.precedence import Edits, edit_environment, edit_environments, touches_services
@@ -22,12 +21,6 @@ def write_layer(tree: Tree, project: str, environment: str | None, services: Seq
     need_services(base_services(tree), services)
     edited = edit(base, BASE_VALUES, *edits)
     return changed(tree, {BASE_VALUES: edited, **edit_environments(tree, edited, edits)})
-
-
-def layer_needs(environment: str | None, services: Sequence[str]) -> tuple[Ref, ...]:
-    """What must exist to write there."""
-    place = (Ref("environment", environment),) if environment else ()
-    return (*place, *(Ref("service", name) for name in services))
 
 
 def layer_paths(environment: str | None, keys: Sequence[Key]) -> tuple[str, ...]:

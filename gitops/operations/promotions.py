@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from gitops.changes import Context, Draft, JobKind, Ref
+from gitops.changes import Context, Draft, JobKind, Ref, refs
 from gitops.commits import Image
 from gitops.gates import hold_gates, pipeline_gate
 from gitops.layout import BASE_VALUES, PROJECT, environment_folder, environment_values
@@ -59,8 +59,7 @@ class Promote:
     @property
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
-        places = (Ref("environment", self.target), Ref("environment", self.source))
-        return (*places, *(Ref("service", name) for name in self.services))
+        return refs(self.environments, self.services)
 
     creates: ClassVar[tuple[Ref, ...]] = ()
     deletes: ClassVar[tuple[Ref, ...]] = ()

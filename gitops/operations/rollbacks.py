@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar
 
-from gitops.changes import Context, Draft, JobKind, Ref
+from gitops.changes import Context, Draft, JobKind, Ref, refs
 from gitops.commits import Image, Person
 from gitops.gates import changed_services, hold_gates
 from gitops.holds import Hold
@@ -72,7 +72,7 @@ class Rollback:
     @property
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
-        return (Ref("environment", self.environment), *(Ref("service", name) for name in self.services))
+        return refs(self.environments, self.services)
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -4,12 +4,12 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from gitops.changes import Context, Draft, JobKind, Ref
+from gitops.changes import Context, Draft, JobKind, Ref, refs
 from gitops.layout import CHART
 from gitops.messages import SERVICE, Trailer
 from gitops.names import refuse
 from gitops.operations.checks import Checks
-from gitops.operations.layers import field_of, layer_needs, layer_paths, write_layer
+from gitops.operations.layers import field_of, layer_paths, write_layer
 from gitops.problems import Refused
 from gitops.repository import SERVICES
 from gitops.subjects import MAX_NAMED, Action, Subject, render_subject
@@ -58,7 +58,7 @@ class SetValues:
     @property
     def needs(self) -> tuple[Ref, ...]:
         """See Change."""
-        return layer_needs(self.environment, self.services)
+        return refs(self.environments, self.services)
 
     @property
     def paths(self) -> tuple[str, ...]:
