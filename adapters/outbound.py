@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 
 from redis import Redis
@@ -19,6 +20,7 @@ from adapters.settings import Settings
 _KEPT: Final = 1000
 """Deliveries kept for an endpoint; of more, the oldest go."""
 _POSITION: Final = "lucity:outbound:position"
+_MANY: Final = 1000
 FORGE_TARGET: Final = "forge:"
 """What the endpoint of a report begins with that goes to a project's forge; the project follows."""
 
@@ -79,9 +81,14 @@ class RedisOutbound:
         parts = [part for each in messages for part in (each.id, each.endpoint, each.type, each.body, _renewal(each))]
         self._scripts.run("outbound_queue", [position, _KEPT, *parts])
 
-    def claim(self, limit: int, seconds: float) -> Sequence[Delivery]:
-        """Deliveries that are due; each is due again after `seconds` unless it is settled before."""
-        rows = self._scripts.run("outbound_claim", [limit, round(seconds * 1000)])
+    def claim(
+        self, limit: int, seconds: float, beside: int = _MANY, busy: Mapping[str, int] = MappingProxyType({})
+    ) -> Sequence[Delivery]:
+        """Deliveries that are due; each is due again after `seconds` unless it is settled before. Of one endpoint no
+        more than `beside`, those that are `busy` included: one that does not answer must not hold up the others.
+        """
+        under_way = [part for endpoint, number in busy.items() for part in (endpoint, number)]
+        rows = self._scripts.run("outbound_claim", [limit, round(seconds * 1000), beside, *under_way])
         return [_delivery(dict(zip(row[::2], row[1::2], strict=True))) for row in rows]
 
     def settle(

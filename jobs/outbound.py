@@ -9,10 +9,11 @@ import json
 import random
 import threading
 import uuid
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from typing import Final, TypeVar
 
 import structlog
@@ -33,7 +34,9 @@ SCHEDULE: Final = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800)
 """Seconds before each further attempt: about a day in all."""
 _LEASE: Final = "outbound"
 _IDLE_SECONDS: Final = 1.0
-_CALLS: Final = 8
+_CALLS: Final = 24
+_BESIDE: Final = 3
+"""Calls under way to one endpoint."""
 _GONE: Final = 410
 _log = structlog.get_logger()
 T = TypeVar("T")
@@ -43,20 +46,34 @@ def tell_until(ports: Ports, stopped: threading.Event) -> None:
     """Lead whenever nobody else does, until told to stop."""
     owner = uuid.uuid4().hex
     with ThreadPoolExecutor(_CALLS, thread_name_prefix="webhook") as calls:
+        under_way: dict[Future[None], str] = {}
         while not stopped.is_set():
-            try:
-                while ports.leases.acquire(_LEASE, owner, ports.settings.lease_seconds + TIMEOUT_SECONDS):
+            with _told_if_it_fails():
+                if ports.leases.acquire(_LEASE, owner, ports.settings.lease_seconds + TIMEOUT_SECONDS):
                     queue_news(ports)
-                    due = ports.outbound.claim(_CALLS, 2 * TIMEOUT_SECONDS)
-                    list(calls.map(partial(send, ports), due))
-                    if not due or stopped.is_set():
-                        break
-            except Unreachable as outage:
-                _log.warning("webhooks wait", component=outage.component, message=str(outage))
-            except Exception:  # noqa: BLE001 - a mistake of ours must not end the telling
-                _log.exception("webhooks failed unexpectedly")
-            stopped.wait(_IDLE_SECONDS)
+                    busy = Counter(under_way.values())
+                    for delivery in ports.outbound.claim(_CALLS - busy.total(), 2 * TIMEOUT_SECONDS, _BESIDE, busy):
+                        under_way[calls.submit(_send, ports, delivery)] = delivery.message.endpoint
+            if not under_way:
+                stopped.wait(_IDLE_SECONDS)
+            for done in wait(under_way, _IDLE_SECONDS, FIRST_COMPLETED).done:
+                del under_way[done]
     ports.leases.release(_LEASE, owner)
+
+
+@contextmanager
+def _told_if_it_fails() -> Iterator[None]:
+    try:
+        yield
+    except Unreachable as outage:
+        _log.warning("webhooks wait", component=outage.component, message=str(outage))
+    except Exception:  # noqa: BLE001 - a mistake of ours must not end the telling
+        _log.exception("webhooks failed unexpectedly")
+
+
+def _send(ports: Ports, delivery: Delivery) -> None:
+    with _told_if_it_fails():
+        send(ports, delivery)
 
 
 def queue_news(ports: Ports) -> None:
@@ -127,8 +144,8 @@ def send(ports: Ports, delivery: Delivery) -> None:
     elif answer.status == _GONE or delivery.attempts > len(SCHEDULE):
         ports.outbound.settle(delivery, DeliveryState.FAILED, answer.status, answer.error)
     else:
-        wait = SCHEDULE[delivery.attempts - 1] * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
-        ports.outbound.settle(delivery, DeliveryState.PENDING, answer.status, answer.error, wait)
+        pause = SCHEDULE[delivery.attempts - 1] * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
+        ports.outbound.settle(delivery, DeliveryState.PENDING, answer.status, answer.error, pause)
 
 
 def _called(ports: Ports, endpoint: Endpoint, message: Message) -> Answer:
