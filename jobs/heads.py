@@ -44,6 +44,13 @@ def current(ports: Ports, project: str) -> Head:
         return Head(ports.repositories.head(project), stale=True)
 
 
+def require(ports: Ports, project: str) -> None:
+    """Raise Refused(NotFound) for a project that is not there."""
+    if current(ports, project).sha is None:
+        message = f"There is no project {project}: create it first, or check the name."
+        raise Refused(NotFound(message, "project", project))
+
+
 def fetched(ports: Ports, project: str) -> Head:
     """The head on the host, which our mirror holds then. Raises Unreachable."""
     try:

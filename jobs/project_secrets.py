@@ -45,14 +45,14 @@ def set_secret(ports: Ports, project: str, name: str, value: str) -> ProjectSecr
         long = len(value) >= MIN_WEBHOOK_LENGTH
         checks.require(long, f"at least {MIN_WEBHOOK_LENGTH} characters, as random as they can be", "value")
     checks.finish()
-    _need_project(ports, project)
+    heads.require(ports, project)
     return ProjectSecret(name, write(ports.secrets, project, name, value))
 
 
 def delete_secret(ports: Ports, project: str, name: str) -> ProjectSecret:
     """Remove a secret; the one that there was. Raises Refused: InvalidInput, NotFound; and Unreachable."""
     _checks(project, name).finish()
-    _need_project(ports, project)
+    heads.require(ports, project)
     moment = updated_at(ports.secrets, project, name)
     if moment is None:
         raise Refused(NotFound(f"The project {project} has no secret {name}.", "secret", name))
@@ -107,9 +107,3 @@ def _checks(project: str, name: str) -> Checks:
     checks.project(project)
     checks.require(name in NAMES, f"no secret of a project: there are {', '.join(NAMES)}", "name")
     return checks
-
-
-def _need_project(ports: Ports, project: str) -> None:
-    if heads.current(ports, project).sha is None:
-        message = f"There is no project {project}: create it first, or check the name."
-        raise Refused(NotFound(message, "project", project))

@@ -8,11 +8,12 @@ from adapters.wiring import Ports
 from gitops.changes import Actor
 from gitops.operations.checks import Checks
 from gitops.problems import NotFound, Refused, invalid
+from jobs import heads
 from jobs.outbound_messages import TYPES
 
 
 def create(ports: Ports, actor: Actor, url: str, events: tuple[str, ...], project: str | None) -> tuple[Endpoint, str]:
-    """A new endpoint and its secret. Raises Refused(InvalidInput) and Unreachable."""
+    """A new endpoint and its secret. Raises Refused: InvalidInput, NotFound; and Unreachable."""
     judge_url(url, local=ports.settings.allow_local_sources)
     known = {*TYPES, *(type_.partition(".")[0] for type_ in TYPES)}
     if wrong := [event for event in events if event not in known]:
@@ -21,6 +22,7 @@ def create(ports: Ports, actor: Actor, url: str, events: tuple[str, ...], projec
         checks = Checks()
         checks.project(project)
         checks.finish()
+        heads.require(ports, project)
     if len(ports.endpoints.list(fresh=True)) >= MOST_ENDPOINTS:
         raise invalid("url", f"There are {MOST_ENDPOINTS} endpoints already: delete one first.")
     return ports.endpoints.create(actor, url, events, project)

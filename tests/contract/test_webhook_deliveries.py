@@ -261,6 +261,8 @@ def test_what_is_wrong_with_an_endpoint_is_named(lab: Lab, given: dict[str, Any]
     async def story(api: Api) -> None:
         answer = await api.change(CREATE, **given)
         assert (answer["__typename"], answer["errors"][0]["path"]) == ("InvalidInput", [path])
+        unknown = await api.change(CREATE, url="https://example.org", project="elsewhere")
+        assert unknown["__typename"] == "NotFound"
         refusal = await api.change(CREATE, actor=ROBOT, url="https://example.org")
         assert refusal["__typename"] == "PermissionDenied"
 
