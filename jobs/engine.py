@@ -22,7 +22,7 @@ from jobs.digests import Digests
 from jobs.heartbeats import beating
 from jobs.looking import landed, look
 
-_LONGEST_PAUSE_SECONDS = 30.0
+_LONGEST_PAUSE_SECONDS = 10.0
 _FRESH_SECONDS = 1.0
 _log = structlog.get_logger()
 
@@ -69,9 +69,9 @@ def _work(ports: Ports, claim: Claim) -> bool:
 
 
 def _undecided(ports: Ports, claim: Claim) -> list[JobRecord]:
-    """The claim's jobs as they are now, without those that have an outcome or may have landed: only looking decides."""
+    """The claim's jobs as they are now, without those that have an outcome."""
     now = ports.ledger.get([job.id for job in claim.jobs])
-    return [job for job in now.values() if job.state is JobState.RUNNING and job.sealed_at is None]
+    return [job for job in now.values() if job.state is JobState.RUNNING]
 
 
 def _land(ports: Ports, claim: Claim, jobs: Sequence[JobRecord], digests: Digests) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from adapters.ports import Unreachable
 from adapters.records import Claim, JobRecord, Outcome
 from adapters.wiring import Ports
 from gitops import messages
@@ -13,12 +12,10 @@ from jobs import heads, outcomes
 
 def look(ports: Ports, claim: Claim, jobs: Sequence[JobRecord], *, just_sealed: bool = False) -> bool:
     """Record those of these sealed jobs that landed; return the others to the queue once their push cannot land any
-    more. Until then they stay sealed. Whether all came to something.
+    more. Until then they stay sealed. Whether all came to something. Raises Unreachable('git').
     """
     try:
         head = ports.repositories.fetch(claim.project) or ""
-    except Unreachable:
-        return False
     except Refused as refusal:
         if not isinstance(refusal.problem, NotFound):
             raise

@@ -55,13 +55,22 @@ def returned(jobs: Iterable[JobRecord], why: str) -> list[Outcome]:
 
 
 def postponed(ports: Ports, jobs: Sequence[JobRecord], outage: Unreachable) -> list[Outcome]:
-    """Back to the queue because the outside does not answer; failed when that lasts longer than the deadline."""
+    """Back to the queue because the outside does not answer; failed when that lasts longer than the deadline. What was
+    sealed may have landed: it stays where it is, and says so.
+    """
     oldest = datetime.now(UTC) - timedelta(seconds=ports.settings.outage_deadline_seconds)
-    late = [job for job in jobs if job.created_at < oldest and job.sealed_at is None]
+    open_ones = [job for job in jobs if job.sealed_at is None]
+    late = [job for job in open_ones if job.created_at < oldest]
     message = f"{outage.component} did not answer for too long: {outage}. Try the job again when it does."
     given_up = [failed(job, Unavailable(message, outage.component)) for job in late]
-    rest = [job for job in jobs if job not in late and job.sealed_at is None]
-    return [*given_up, *returned(rest, f"waiting for {outage.component}: {outage}")]
+    waits = f"waiting for {outage.component}: {outage}"
+    sealed = [_unconfirmed(job, waits) for job in jobs if job.sealed_at is not None]
+    return [*given_up, *returned([job for job in open_ones if job not in late], waits), *sealed]
+
+
+def _unconfirmed(job: JobRecord, waits: str) -> Outcome:
+    said = f"it was pushed, and whether that arrived cannot be told yet: {waits}"
+    return Outcome(job.id, JobState.RUNNING, steps=(Step(COMMIT, JobState.RUNNING, said, job.started_at),))
 
 
 def _work(job: JobRecord) -> str:

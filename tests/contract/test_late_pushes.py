@@ -95,6 +95,10 @@ def test_a_host_that_cannot_be_asked_right_after_a_push_does_not_bring_what_land
         with pytest.raises(Refused):
             shop.ports.ledger.cancel(job.id)
         assert job.id in job_ids(shop)
+        (step,) = shop.job(job.id).steps
+        assert (step.name, step.state) == ("commit", JobState.RUNNING)
+        assert "whether that arrived cannot be told yet: waiting for git" in (step.message or "")
+        assert shop.ports.leases.held("pause:shop"), "asked again and again, a host that is away is no better"
 
         def ended() -> bool:
             shop.ports.claims.sweep(0)
