@@ -20,7 +20,7 @@ from adapters.durable import replace
 from adapters.local_tree import HEALTH_UNKNOWN, identity, images, is_object, keep_tree, modified
 from adapters.ports import Renderer, Repositories
 from adapters.records import Application, Manifests
-from gitops.problems import InvalidRepository, Refused, RenderFailed
+from gitops.problems import InvalidRepository, Problem, Refused, RenderFailed
 from gitops.rollouts import Condition, HealthStatus, Observation, ResourceStatus, SyncStatus
 from gitops.verdicts import RENDER_ERROR
 
@@ -102,9 +102,7 @@ class LocalDelivery:
             manifests = self._renderer.render(tree, application.project, application.environment)
             documents = list(_documents(manifests, application.environment))
         except Refused as refusal:
-            problem = refusal.problem
-            where = f"{problem.path}: " if isinstance(problem, InvalidRepository) else ""
-            self._keep(application, _broken(application, head, f"{where}{problem.message}"))
+            self._keep(application, _broken(application, head, _told(refusal.problem)))
         else:
             self._keep_manifests(application, manifests)
             keep_tree(self._folder(application.project, application.environment), application, documents)
@@ -172,6 +170,12 @@ def _synced(application: Application, head: str, documents: Sequence[dict[str, A
     resources = tuple(_resource(application, document) for document in documents)
     named = tuple(sorted({image for document in documents for image in images(document)}))
     return _observation(application, head, SyncStatus.SYNCED, HEALTH_UNKNOWN, resources=resources, images=named)
+
+
+def _told(problem: Problem) -> str:
+    if isinstance(problem, InvalidRepository) and not problem.message.startswith(problem.path):
+        return f"{problem.path}: {problem.message}"
+    return problem.message
 
 
 def _broken(application: Application, head: str, message: str) -> Observation:

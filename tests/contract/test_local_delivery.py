@@ -77,3 +77,14 @@ def test_objects_without_labels_in_lists_and_under_long_names_are_shown(lab: Lab
     (seen,) = lab.ports.delivery.statuses("shop")
     assert seen.sync is SyncStatus.SYNCED
     assert {(one.kind, one.name) for one in seen.resources} == {("Secret", "one"), ("Secret", "two")}
+
+
+def test_a_file_that_cannot_be_read_is_named_once(lab: Lab, tmp_path: Path) -> None:
+    lab.settle(CreateProject("shop", ("development",)))
+    clone = Clone.of(lab.ports.githost.remote("shop")[0], tmp_path / "clone")
+    head = clone.commit("by hand", {"environments/development/values.yaml": "a: 1\na: 2\n"})
+    clone.push()
+    lab.ports.repositories.fetch("shop")
+    lab.ports.delivery.refresh("shop", ["development"], head)
+    (broken,) = lab.ports.delivery.statuses("shop")
+    assert broken.message == "environments/development/values.yaml:2:1: duplicate key 'a'"
