@@ -16,6 +16,7 @@ Values = Mapping[str, object]
 _BARE: Final = re.compile(r"[^\s.,\"\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SEGMENT: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[^."]+', re.DOTALL)
 MAX_KEY: Final = 512
+MAX_SEGMENTS: Final = 20
 
 
 class ChangeKind(StrEnum):
@@ -80,6 +81,8 @@ def parse_key(text: str) -> Key:
             raise _malformed(text)
         segments.append(_segment(match[0], text))
         at = match.end()
+        if len(segments) > MAX_SEGMENTS:
+            raise refuse(f"a key has at most {MAX_SEGMENTS} segments")
         if at == len(text):
             return tuple(segments)
         if text[at] != ".":
