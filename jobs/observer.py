@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -53,7 +54,8 @@ def observe(ports: Ports, stopped: threading.Event) -> None:
         except Exception:  # noqa: BLE001 - a mistake of ours must not end the observer
             _log.exception("observer failed unexpectedly")
         stopped.wait(_RETRY_SECONDS)
-    ports.leases.release("observer", owner)
+    with suppress(Unreachable):  # the lease ends by itself
+        ports.leases.release("observer", owner)
 
 
 @dataclass

@@ -12,11 +12,11 @@ import pytest
 
 from adapters.local_delivery import LocalDelivery
 from adapters.local_git import LocalGitHost
-from adapters.ports import StaleLead
+from adapters.ports import StaleLead, Unreachable
 from adapters.records import EventKind
 from gitops.operations import CreateProject
 from gitops.rollouts import HealthStatus, Observation, SyncStatus
-from jobs.observer import Leader
+from jobs.observer import Leader, observe
 from jobs.telling import Teller
 from tests.support.lab import Lab, make_lab
 from tests.support.redis_ports import RedisPorts, redis_ports
@@ -48,6 +48,15 @@ def test_who_led_and_was_followed_says_nothing_more(lab: Lab) -> None:
     told = {event.kind for event in lab.ports.events.after(position).events}
     assert not told & {EventKind.STATUS, EventKind.ROLLOUT}
     assert not lab.ports.leases.acquire("observer", "old", 60)
+
+
+def test_one_that_is_told_to_stop_while_redis_is_away_stops(lab: Lab, tmp_path: Path) -> None:
+    nowhere = redis_ports(f"unix://{tmp_path}/nobody.sock")
+    stopped = threading.Event()
+    stopped.set()
+    with pytest.raises(Unreachable):
+        nowhere.leases.held("observer")
+    observe(replace(lab.ports, leases=nowhere.leases), stopped)
 
 
 class Hanging(LocalGitHost):

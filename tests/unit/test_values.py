@@ -31,7 +31,9 @@ def test_a_segment_with_a_dot_is_a_json_string(text: str, key: tuple[str, ...]) 
     assert parse_key(text) == key
 
 
-@pytest.mark.parametrize("text", ["", ".", "a.", ".a", "a..b", '"a', 'a"b', '"a"b', '"\\x"', "a." * 300, ".".join("a" * 21)])
+@pytest.mark.parametrize(
+    "text", ["", ".", "a.", ".a", "a..b", '"a', 'a"b', '"a"b', '"\\x"', "a." * 300, ".".join("a" * 21)]
+)
 def test_a_malformed_key_is_refused(text: str) -> None:
     with pytest.raises(Refused):
         parse_key(text)
