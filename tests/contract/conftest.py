@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters.mirrors import Mirrors
+from adapters.records import PushState
+from tests.support.git import Site, new_commit
 from tests.support.installing import Installation
 from tests.support.kubernetes import ControlPlane, control_plane
 from tests.support.lab import Lab, make_lab
@@ -40,9 +43,38 @@ def redis(valkey: ValkeyServer) -> Iterator[RedisPorts]:
 
 
 @pytest.fixture
+def hasty(valkey: ValkeyServer) -> Iterator[RedisPorts]:
+    """The same Redis for a process whose claims expire at once."""
+    ports = redis_ports(valkey.url, lease_seconds=0.05, push_timeout_seconds=0.05)
+    yield ports
+    ports.client.close()
+
+
+@pytest.fixture
 def story(tmp_path: Path) -> Story:
     """A project without a commit."""
     return Story.begin(tmp_path)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A host with the project myapp, empty."""
+    site = Site.make(tmp_path)
+    site.host.create("myapp")
+    return site
+
+
+@pytest.fixture
+def mirrors(site: Site) -> Mirrors:
+    return site.mirrors()
+
+
+@pytest.fixture
+def root(mirrors: Mirrors) -> str:
+    """The first commit of myapp, pushed."""
+    sha = mirrors.commit("myapp", "", new_commit("project(create): myapp", {"README.md": b"hello\n", "base/a": b"1"}))
+    assert mirrors.push("myapp", "", sha).state is PushState.ACCEPTED
+    return sha
 
 
 @pytest.fixture

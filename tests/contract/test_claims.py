@@ -1,37 +1,17 @@
 """Claims on a real Valkey: order, holds, seals, expiry, poison and races."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from adapters.ports import StaleClaim
-from adapters.records import Claim, ClaimMode, JobRecord, JobState, Outcome, Seal, Step
+from adapters.records import ClaimMode, JobState, Outcome, Seal, Step
 from gitops.changes import JobKind
 from gitops.problems import Conflict, ConflictCode, JobFailure
-from tests.support.redis_ports import RedisPorts, a_job, redis_ports, until
+from tests.support.redis_ports import RedisPorts, a_job, ids, lose, redis_ports, until
 from tests.support.valkey import ValkeyServer
 
 CREATE, DELETE, DEPLOY = JobKind.ENVIRONMENT_CREATE, JobKind.ENVIRONMENT_DELETE, JobKind.DEPLOY
-
-
-@pytest.fixture
-def hasty(valkey: ValkeyServer) -> Iterator[RedisPorts]:
-    """The same Redis for a process whose claims expire at once."""
-    ports = redis_ports(valkey.url, lease_seconds=0.05, push_timeout_seconds=0.05)
-    yield ports
-    ports.client.close()
-
-
-def ids(*jobs: JobRecord) -> list[str]:
-    return [job.id for job in jobs]
-
-
-def lose(ports: RedisPorts, limit: int = 100) -> Claim:
-    """A claim whose owner dies."""
-    claim = ports.claim(limit=limit)
-    ports.expire(claim)
-    return claim
 
 
 def test_a_claim_takes_jobs_in_order_up_to_its_limit(redis: RedisPorts) -> None:

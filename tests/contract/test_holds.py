@@ -12,13 +12,9 @@ from gitops.problems import (
     Conflict,
     ConflictCode,
 )
-from tests.support.redis_ports import RedisPorts, a_job
+from tests.support.redis_ports import RedisPorts, a_job, ids
 
 CREATE, DELETE, DEPLOY = JobKind.ENVIRONMENT_CREATE, JobKind.ENVIRONMENT_DELETE, JobKind.DEPLOY
-
-
-def ids(*jobs: JobRecord) -> list[str]:
-    return [job.id for job in jobs]
 
 
 def claimed(ports: RedisPorts, lane: str = "shop", limit: int = 100) -> list[str]:

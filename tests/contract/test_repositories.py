@@ -26,19 +26,6 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture
-def mirrors(site: Site) -> Mirrors:
-    return site.mirrors()
-
-
-@pytest.fixture
-def root(mirrors: Mirrors) -> str:
-    """The first commit of myapp, pushed."""
-    sha = mirrors.commit("myapp", "", new_commit("project(create): myapp", {"README.md": b"hello\n", "base/a": b"1"}))
-    assert mirrors.push("myapp", "", sha).state is PushState.ACCEPTED
-    return sha
-
-
 class TestFetch:
     """What the host has."""
 

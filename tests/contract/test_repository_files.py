@@ -1,7 +1,5 @@
 """Files of a repository: written as signed commits, read as snapshots."""
 
-from pathlib import Path
-
 import pytest
 
 from adapters.mirrors import Mirrors
@@ -11,27 +9,6 @@ from gitops.commits import Person, SignatureState
 from tests.support.git import AT, Site, git, new_commit
 
 UNKNOWN = "1" * 40
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    """A host with the project myapp, empty."""
-    site = Site.make(tmp_path)
-    site.host.create("myapp")
-    return site
-
-
-@pytest.fixture
-def mirrors(site: Site) -> Mirrors:
-    return site.mirrors()
-
-
-@pytest.fixture
-def root(mirrors: Mirrors) -> str:
-    """The first commit of myapp, pushed."""
-    sha = mirrors.commit("myapp", "", new_commit("project(create): myapp", {"README.md": b"hello\n", "base/a": b"1"}))
-    assert mirrors.push("myapp", "", sha).state is PushState.ACCEPTED
-    return sha
 
 
 class TestCommit:

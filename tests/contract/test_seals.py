@@ -1,36 +1,15 @@
 """The point of no return and what is unconfirmed after it, on a real Valkey."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from adapters.records import Claim, ClaimMode, JobRecord, JobState, Outcome, Seal
+from adapters.records import ClaimMode, JobRecord, JobState, Outcome, Seal
 from gitops.changes import JobKind
 from gitops.problems import Refused
-from tests.support.redis_ports import RedisPorts, a_job, redis_ports
-from tests.support.valkey import ValkeyServer
+from tests.support.redis_ports import RedisPorts, a_job, ids, lose
 
 CREATE, DELETE, DEPLOY = JobKind.ENVIRONMENT_CREATE, JobKind.ENVIRONMENT_DELETE, JobKind.DEPLOY
-
-
-@pytest.fixture
-def hasty(valkey: ValkeyServer) -> Iterator[RedisPorts]:
-    """The same Redis for a process whose claims expire at once."""
-    ports = redis_ports(valkey.url, lease_seconds=0.05, push_timeout_seconds=0.05)
-    yield ports
-    ports.client.close()
-
-
-def ids(*jobs: JobRecord) -> list[str]:
-    return [job.id for job in jobs]
-
-
-def lose(ports: RedisPorts, limit: int = 100) -> Claim:
-    """A claim whose owner dies."""
-    claim = ports.claim(limit=limit)
-    ports.expire(claim)
-    return claim
 
 
 def test_a_seal_drops_what_was_cancelled_and_seals_nothing(redis: RedisPorts) -> None:

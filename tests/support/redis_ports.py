@@ -105,6 +105,18 @@ def redis_ports(url: str, hard_limit_seconds: float | None = None, **settings: f
     )
 
 
+def ids(*jobs: JobRecord) -> list[str]:
+    """Their ids, in this order."""
+    return [job.id for job in jobs]
+
+
+def lose(ports: RedisPorts, limit: int = 100) -> Claim:
+    """A claim whose owner dies."""
+    claim = ports.claim(limit=limit)
+    ports.expire(claim)
+    return claim
+
+
 def a_job(kind: JobKind = JobKind.DEPLOY, *environments: str, project: str = "shop", **others: object) -> JobRecord:
     """A job that was never admitted; every one has an id of its own."""
     number = next(_numbers)
