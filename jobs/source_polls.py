@@ -20,8 +20,8 @@ from jobs.guarding import guarded
 from jobs.pushes import Asking, admit_all, following, read
 
 _LEASE: Final = "source-polls"
-_LOOKS: Final = 4
-"""Source repositories that are asked at once."""
+_PROJECTS: Final = 8
+"""Whose sources and forges are asked at once: some of them may take long to answer."""
 _log = structlog.get_logger()
 
 
@@ -40,15 +40,15 @@ def poll(ports: Ports) -> None:
     """One round over every project, by one process at a time and not more often than settings say."""
     if not ports.leases.acquire(_LEASE, uuid.uuid4().hex, ports.settings.source_poll_seconds):
         return
-    with ThreadPoolExecutor(_LOOKS, thread_name_prefix="poll") as looks:
-        for project in ports.githost.projects():
-            guarded("poll", project, partial(_poll, ports, looks))
+    with ThreadPoolExecutor(_PROJECTS, thread_name_prefix="poll") as polls:
+        list(polls.map(partial(guarded, "poll", work=partial(_poll, ports)), ports.githost.projects()))
 
 
-def _poll(ports: Ports, looks: ThreadPoolExecutor, project: str) -> None:
+def _poll(ports: Ports, project: str) -> None:
     known = read(ports, project)
     if known is not None and not known.settings.deleting:
-        list(looks.map(partial(_look, ports), _followed(project, known)))
+        for followed in _followed(project, known):
+            _look(ports, followed)
         request_sweeps.sweep(ports, project, known)
 
 

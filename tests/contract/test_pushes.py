@@ -1,7 +1,8 @@
 """From a forge's delivery to jobs: pushes and requests, doubled, late and out of order."""
 
 import random
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.forges.deliveries import Ping, Push
+from adapters.ports import never
 from adapters.records import JobFilter, JobRecord, JobState
 from gitops.changes import ActorKind, JobKind
 from gitops.operations import AddService, CreateProject, UpdateProject, ValueSetting
@@ -19,6 +21,8 @@ from tests.fakes import FakeBuilder, FakeRegistry, FakeSources
 from tests.support.lab import Lab, make_lab
 from tests.support.push_shop import AUTHOR, REGISTRY, SERVICES, URL, Shop
 from tests.support.valkey import ValkeyServer
+
+Asked = Callable[[], bool]
 
 
 @pytest.fixture
@@ -114,6 +118,27 @@ def test_a_source_that_does_not_answer_keeps_no_other_from_being_looked_at(shop:
     shop.poll()
     shop.carry()
     assert shop.tag("development") == sha[:7]
+
+
+def test_a_host_that_says_nothing_keeps_no_other_project_waiting(shop: Shop) -> None:
+    url, answers = "https://silent.example.org/x", threading.Event()
+
+    class Silent(FakeSources):
+        def head(self, asked: str, branch: str, credentials: bytes | None, stopped: Asked = never) -> str | None:
+            return None if asked == url and answers.wait() else super().head(asked, branch, credentials, stopped)
+
+    shop.lab.settle(CreateProject("first", ("development",)))
+    settings = UpdateProject("first", (ValueSetting("branches.main", ["development"]),))
+    shop.lab.carry(AddService("first", "api", f"{REGISTRY}/first/api", source=Source(url)), settings)
+    shop.commit("1")
+    shop.lab.ports = replace(shop.lab.ports, sources=Silent(shop.sources.repositories))
+    round_ = threading.Thread(target=shop.poll, daemon=True)
+    round_.start()
+    try:
+        shop.lab.wait("the builds", lambda: shop.lab.ports.ledger.unfinished(["shop"]).get("shop") or None)
+    finally:
+        answers.set()
+        round_.join(30)
 
 
 def test_a_project_that_cannot_be_looked_at_keeps_no_other_from_it(shop: Shop) -> None:
