@@ -26,7 +26,7 @@ from gitops.services import image_of
 from gitops.subjects import MAX_NAMED, Action, Subject, render_subject
 from gitops.times import exact
 from gitops.tree import Tree
-from gitops.values import Values, get
+from gitops.values import Values, get, table
 from gitops.yamltext import edit
 
 
@@ -107,7 +107,7 @@ class Deploy:
         services = base_services(tree)
         need_services(services, self.services)
         present = effective_values(tree, self.environment)
-        found = {each.service: _image(each, present, context) for each in sorted(self.images, key=_service)}
+        found = {each.service: _image(each, present, services, context) for each in sorted(self.images, key=_service)}
         asked = {service: image for service, (image, _) in found.items()}
         path = environment_values(self.environment)
         edited = edit(data, path, *image_edits(asked, services))
@@ -216,9 +216,10 @@ def _service(image: ServiceImage) -> str:
     return image.service
 
 
-def _image(asked: ServiceImage, present: Values, context: Context) -> tuple[Image, str | None]:
+def _image(asked: ServiceImage, present: Values, base: Values, context: Context) -> tuple[Image, str | None]:
     """What is asked for with its digest, and why that is missing if it could not be looked up."""
-    values = service_values(present, asked.service)
+    # null in the environment's file takes the service out, until something is set below it.
+    values = service_values(present, asked.service) or table(base, (asked.service,))
     image = Image(repository_of(values, asked.service), asked.tag, asked.digest)
     if image.digest is not None:
         return image, None
