@@ -65,8 +65,8 @@ class Settings(BaseSettings):
     deletes no namespaces, and shows no logs of pods.
     """
     ca_file: Path | None = None
-    """PEM certificates of authorities that count besides the system's, for Argo CD, Soft-serve, the registry, forges
-    and source repositories.
+    """PEM certificates of authorities that count besides the system's, for Argo CD, Soft-serve, the registry, forges,
+    source repositories and endpoints of webhooks.
     """
     secrets: Literal["files", "kubernetes"] = "files"
     """Where small secrets are kept: files in <data>/secrets, or Kubernetes Secrets, which needs LUCITY_KUBECONFIG."""

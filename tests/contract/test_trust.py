@@ -21,6 +21,7 @@ from adapters.smart_http import Service
 from adapters.sources import GitSources
 from adapters.trust import SYSTEM, Trust
 from adapters.upstream import Upstream
+from adapters.webhook_calls import call
 from cli.configuration import read_settings
 from cli.failures import StartFailed
 from gitops.problems import JobFailure, Refused
@@ -36,6 +37,7 @@ from tests.support.relay import relay
 from tests.support.repositories import SourceRepository, check_out, refusal
 from tests.support.serving import served
 from tests.support.source_server import serve
+from tests.support.webhook_receiver import receiver
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +94,14 @@ def test_source_repositories_may_stand_behind_the_added_authority(
         problem = refusal(lambda: doubting.head(url, "main", None))
     assert isinstance(problem, JobFailure)
     assert "certificate" in problem.message
+
+
+def test_an_endpoint_of_webhooks_may_stand_behind_the_added_authority(authority: Authority, trust: Trust) -> None:
+    with receiver() as taker, relay(taker.port, authority.tls) as way:
+        url = f"https://127.0.0.1:{way.port}/hook"
+        assert call(url, {}, b"{}", local=True, trust=trust).status == 200
+        assert "certificate" in (call(url, {}, b"{}", local=True).error or "")
+    assert len(taker.calls) == 1
 
 
 def test_what_is_passed_through_is_asked_of_whom_we_trust(trust: Trust, repository: str) -> None:
