@@ -29,6 +29,10 @@ class KubernetesCluster:
         self._again_seconds = again_seconds
         self._ensured: dict[Application, float] = {}
 
+    def check(self) -> None:
+        """See ports.Cluster."""
+        self._api.get("/apis")
+
     def namespaces(self, project: str) -> Sequence[Application]:
         """See ports.Cluster."""
         selector = f"{labels.PROJECT}={project},{labels.MANAGED_BY}={labels.LUCITY}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from adapters.ports import GitHost, Registry, Statuses
+from adapters.ports import Cluster, GitHost, Registry, Statuses
 from adapters.redis_client import check, reached
 
 FREE_BYTES = 200 * 1024 * 1024
@@ -58,6 +58,12 @@ def worker_probe(client: Redis) -> str:
 def registry_probe(registry: Registry) -> str:
     """Ask whether the registry answers and lets us in."""
     registry.check()
+    return ""
+
+
+def cluster_probe(cluster: Cluster) -> str:
+    """Ask whether the cluster answers."""
+    cluster.check()
     return ""
 
 

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from adapters.ports import Unreachable
 from adapters.probes import (
     Probe,
+    cluster_probe,
     delivery_probe,
     disk_probe,
     git_probe,
@@ -26,7 +27,7 @@ from adapters.wiring import Ports
 from api.threads import call
 from gitops.problems import Refused
 
-_DISPENSABLE = frozenset({"delivery", "registry"})
+_DISPENSABLE = frozenset({"delivery", "cluster", "registry"})
 """Components that changes can do without: shown, and never a reason not to be ready."""
 
 
@@ -59,6 +60,8 @@ def checks_of(ports: Ports, client: Redis) -> Checks:
         "observer": partial(observer_probe, ports.statuses),
         "delivery": partial(delivery_probe, ports.statuses),
     }
+    if ports.cluster is not None:
+        probes["cluster"] = partial(cluster_probe, ports.cluster)
     if ports.registry is not None:
         probes["registry"] = partial(registry_probe, ports.registry)
     return checks_by(probes)

@@ -10,7 +10,7 @@ def missing(host: str, port: int) -> str:
     """Say what is not ready yet, in words; empty when everything is."""
     connection = http.client.HTTPConnection(_reachable(host), port, timeout=ANSWER_SECONDS)
     try:
-        connection.request("GET", "/readyz?exclude=registry")
+        connection.request("GET", "/readyz?exclude=registry&exclude=cluster")
         answer = connection.getresponse()
         return "" if answer.status == http.client.OK else _reasons(answer.read())
     except (OSError, http.client.HTTPException):

@@ -50,6 +50,9 @@ class FakeCluster:
     namespaces_by_name: dict[str, FakeNamespace] = field(default_factory=dict)
     outage: str | None = None
 
+    def check(self) -> None:
+        self._answer()
+
     def namespaces(self, project: str) -> Sequence[Application]:
         self._answer()
         owners = [found.owner for found in self.namespaces_by_name.values()]

@@ -84,6 +84,10 @@ class ResourceTrees(Protocol):
 class Cluster(Protocol):
     """The namespaces of environments. What Lucity did not make is never changed. Raises Unreachable('cluster')."""
 
+    def check(self) -> None:
+        """Find out whether it answers."""
+        ...
+
     def namespaces(self, project: str) -> Sequence[Application]:
         """Those that Lucity made for a project and that exist now, the ones that are going too."""
         ...

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from adapters.ports import Unreachable
+from adapters.probes import DELIVERY_SILENCE
 from adapters.wiring import Ports
 from gitops.rollouts import HealthStatus, Observation, worst
-
-SILENCE = timedelta(minutes=3)
-"""What was heard of the delivery longer ago is not believed."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ def statuses_of(ports: Ports, keys: Sequence[tuple[str, str]]) -> list[StatusVie
 def silent(ports: Ports) -> bool:
     """Whether nothing was heard of the delivery for longer than should be. Raises Unreachable('redis')."""
     heard = ports.statuses.signs().delivery
-    return heard is None or datetime.now(UTC) - heard > SILENCE
+    return heard is None or datetime.now(UTC) - heard > DELIVERY_SILENCE
 
 
 def service_health(view: StatusView, service: str) -> HealthStatus:

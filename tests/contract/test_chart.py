@@ -188,7 +188,7 @@ def test_the_api_is_alive_and_ready_by_itself(chart: Installation) -> None:
     assert paths == {
         "startup": "/healthz",
         "liveness": "/healthz",
-        "readiness": "/readyz?exclude=git&exclude=worker&exclude=observer&exclude=registry",
+        "readiness": "/readyz?exclude=git&exclude=worker&exclude=observer&exclude=registry&exclude=cluster",
     }
 
 

@@ -76,6 +76,9 @@ class TestCluster:
         assert world.cluster.namespaces(project) == []
         assert world.cluster.is_foreign(dev.namespace)
 
+    def test_one_that_is_there_answers(self, world: World) -> None:
+        world.cluster.check()
+
     def test_no_namespace_is_nobodys(self, world: World, project: str) -> None:
         assert not world.cluster.is_foreign(f"{project}-none")
 
@@ -111,9 +114,9 @@ class TestCluster:
 
     def test_a_cluster_that_does_not_answer_is_unreachable(self, world: World, project: str) -> None:
         cluster = world.unreachable()
-        for ask in (cluster.is_foreign, cluster.namespaces):
+        for ask in (lambda: cluster.is_foreign(project), lambda: cluster.namespaces(project), cluster.check):
             with pytest.raises(Unreachable) as outage:
-                ask(project)
+                ask()
             assert outage.value.component == "cluster"
             assert "MaxRetryError" not in str(outage.value)
 

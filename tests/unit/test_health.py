@@ -8,9 +8,9 @@ import pytest
 from starlette.requests import Request
 
 from adapters.ports import Unreachable
-from adapters.probes import Probe, registry_probe
+from adapters.probes import Probe, cluster_probe, registry_probe
 from api.health import Readiness, checks_by
-from tests.fakes import FakeRegistry
+from tests.fakes import FakeCluster, FakeRegistry
 
 
 def test_a_component_left_out_is_not_asked() -> None:
@@ -35,6 +35,16 @@ def test_a_registry_that_is_away_is_shown_and_leaves_the_rest_ready(away: str, s
     assert answer.status_code == status
     shown = {one["name"]: one["message"] for one in json.loads(bytes(answer.body))["components"]}
     assert shown == {"git": None, "registry": None, away: "it does not answer"}
+
+
+def test_a_cluster_that_is_away_is_named_and_leaves_the_rest_ready() -> None:
+    cluster = FakeCluster()
+    checks = checks_by({"cluster": partial(cluster_probe, cluster)})
+    assert [(check.name, check.healthy) for check in checks()] == [("cluster", True)]
+    cluster.outage = "the Kubernetes API does not answer"
+    answer = asyncio.run(Readiness(checks).answer(Request({"type": "http", "query_string": b"", "headers": []})))
+    (shown,) = json.loads(bytes(answer.body))["components"]
+    assert (answer.status_code, shown["healthy"], shown["message"]) == (200, False, cluster.outage)
 
 
 def test_a_registry_that_refuses_our_login_is_not_healthy() -> None:

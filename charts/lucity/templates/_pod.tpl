@@ -100,7 +100,7 @@ livenessProbe:
   timeoutSeconds: 5
   failureThreshold: 6
 readinessProbe:
-  httpGet: {path: "/readyz?exclude=git&exclude=worker&exclude=observer&exclude=registry", port: http}
+  httpGet: {path: "/readyz?exclude=git&exclude=worker&exclude=observer&exclude=registry&exclude=cluster", port: http}
   periodSeconds: 5
   timeoutSeconds: 5
 lifecycle:
