@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Final
 
-MIN_TTL_SECONDS: Final = 60
+MIN_TTL_SECONDS: Final = 1
 MAX_TTL_SECONDS: Final = 366 * 24 * 3600
 """How long an ephemeral environment may last."""
 

@@ -118,6 +118,12 @@ def test_the_sweep_deletes_only_what_still_ends_then() -> None:
     assert refusal(replace(change, expires_at="2026-11-23T12:00:30Z"), tree, later).code is ConflictCode.CHANGED_SINCE
 
 
+def test_a_preview_may_end_within_a_second() -> None:
+    preview = CreateEnvironment("shop", "pr-1", ephemeral=True, ttl_seconds=1)
+    made = SHOP.with_writes(preview.apply(SHOP, CONTEXT).writes)
+    assert read_environment(made, "pr-1").expires_at == CONTEXT.now + timedelta(seconds=1)
+
+
 def test_an_extension_moves_the_end_and_the_sweep_spares_it() -> None:
     preview = CreateEnvironment("shop", "pr-1", ephemeral=True, ttl_seconds=60)
     tree = SHOP.with_writes(preview.apply(SHOP, CONTEXT).writes)

@@ -180,7 +180,7 @@ def test_what_exists_is_not_made_again() -> None:
         (CreateEnvironment("shop", "base", "base", ttl_seconds=1), {"name", "from", "ttlSeconds"}),
         (CreateEnvironment("shop", "x", "x"), {"from"}),
         (DeleteEnvironment("shop", "staging", "stagin"), {"confirm"}),
-        (ExtendEnvironment("Shop", "base", 59), {"project", "environment", "ttlSeconds"}),
+        (ExtendEnvironment("Shop", "base", 0), {"project", "environment", "ttlSeconds"}),
         (AddService("shop", "A", "a:b", 0, ("\0",), -1), {"name", "image", "port", "command.0", "replicas"}),
         (
             AddService("shop", "a", "a", source=Source("--upload-pack=x", "", "../..", "/etc/passwd")),
