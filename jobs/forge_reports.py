@@ -15,13 +15,14 @@ from adapters import codec
 from adapters.forges.calls import Denied, Limited, Rejected, Status
 from adapters.outbound import FORGE_TARGET, Delivery, DeliveryState, Message
 from adapters.ports import MissingCommit, Unreachable
-from adapters.records import Event, EventKind, JobFilter, JobRecord
+from adapters.records import Event, EventKind, JobFilter, JobRecord, RolloutRecord
 from adapters.wiring import Ports
 from gitops import messages, repository
 from gitops.changes import JobKind
 from gitops.commits import CommitKind
 from gitops.operations.builds import Build
 from gitops.operations.deployments import Deploy
+from gitops.rollouts import gone_rollout
 from jobs import heads, project_secrets
 from jobs.forge_comments import comment_on
 from jobs.forge_statuses import of_build, of_deploy, of_rollout
@@ -203,7 +204,7 @@ def _tell(ports: Ports, delivery: Delivery) -> str:
             status = of_build(ports.settings.origin, job) if job else None
             return _set_status(forges, report, status, delivery.told)
         case DeploymentReport() as report:
-            return _set_status(forges, report, _deployment(ports, report), delivery.told)
+            return _set_status(forges, report, _deployment(ports, known, report), delivery.told)
 
 
 def _newest(ports: Ports, report: BuildReport) -> JobRecord | None:
@@ -216,14 +217,19 @@ def _newest(ports: Ports, report: BuildReport) -> JobRecord | None:
     return ports.ledger.get([report.job]).get(report.job)
 
 
-def _deployment(ports: Ports, report: DeploymentReport) -> Status:
-    """How far it is: the rollout of its commit, or until there is one its job."""
+def _deployment(ports: Ports, known: repository.Repository, report: DeploymentReport) -> Status:
+    """How far it is: the rollout of its commit, or until there is one its job. Of an environment that is gone none may
+    be remembered.
+    """
     origin, job = ports.settings.origin, ports.ledger.get([report.job]).get(report.job)
     commit = report.commit or (job.commit if job else None)
     if job is not None and commit is None:
         return of_deploy(origin, report.environment, report.service, job)
     key = report.project, report.environment, commit or ""
-    return of_rollout(origin, report.environment, report.service, ports.statuses.rollouts([key]).get(key))
+    record = ports.statuses.rollouts([key]).get(key)
+    if record is None and known.environment(report.environment) is None:
+        record = RolloutRecord(*key, gone_rollout(report.environment, removed=False))
+    return of_rollout(origin, report.environment, report.service, record)
 
 
 def _set_status(forges: Forges, report: BuildReport | DeploymentReport, status: Status | None, told: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.outbound import FORGE_TARGET, DeliveryState
-from gitops.operations import CreateEnvironment, Promote, SetValues, UpdateProject, ValueSetting
+from gitops.operations import CreateEnvironment, DeleteEnvironment, Promote, SetValues, UpdateProject, ValueSetting
 from jobs.outbound import queue_news
 from tests.fakes import FakeSources
 from tests.support.fake_forge import FakeComment, FakeRepository, fake_forge
@@ -105,6 +105,16 @@ def test_a_deployment_that_makes_no_commit_is_told_too(hub: ForgedShop) -> None:
     hub.lab.ports.ledger.cancel(deploy.id)
     hub.tell()
     assert told(hub, sha, DEVELOPMENT) == "error"
+
+
+def test_a_deployment_whose_environment_is_gone_is_not_pending_for_ever(hub: ForgedShop) -> None:
+    sha = hub.commit("1")
+    hub.push(sha)
+    hub.carry()
+    hub.lab.admit(DeleteEnvironment("shop", "development", "development"))
+    hub.carry()
+    hub.tell()
+    assert told(hub, sha, DEVELOPMENT) == "success"
 
 
 def test_a_promotion_is_told_to_the_commit_that_its_image_was_built_from(hub: ForgedShop) -> None:
