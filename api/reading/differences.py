@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import unified_diff
 
 from adapters.ports import Repositories, Snapshot
+from adapters.text_diffs import hunks
 from gitops.commits import GitCommit
 from gitops.history import FileChange, value_changes
 from gitops.tree import Files, Tree
@@ -88,11 +88,11 @@ def _unified(delta: FileDelta) -> str:
     new = "/dev/null" if delta.after is None else f"b/{delta.path}"
     if max(len(delta.before or b""), len(delta.after or b"")) > MAX_SHOWN_BYTES:
         return f"{head}Files {old} and {new} differ; they are too large to be shown\n"
-    try:
-        lines = (_lines(delta.before), _lines(delta.after))
-    except UnicodeDecodeError:
+    before, after = delta.before or b"", delta.after or b""
+    if not (_is_text(before) and _is_text(after)):
         return f"{head}Binary files {old} and {new} differ\n"
-    return head + "".join(map(_ended, unified_diff(*lines, old, new)))
+    told = hunks(before, after)
+    return f"{head}--- {old}\n+++ {new}\n{told}" if told else head
 
 
 def _existence(delta: FileDelta) -> str:
@@ -102,10 +102,9 @@ def _existence(delta: FileDelta) -> str:
     return "deleted file mode 100644\n" if delta.after is None else ""
 
 
-def _lines(data: bytes | None) -> list[str]:
-    parts = (data or b"").decode().split("\n")
-    return [f"{part}\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
-
-
-def _ended(line: str) -> str:
-    return line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from adapters.ports import MissingCommit
+from adapters.text_diffs import hunks
 from api.reading.differences import MAX_SHOWN_BYTES, changes, text
 from gitops.history import FileChange
 from tests.support.git import git
@@ -64,9 +65,12 @@ def test_the_text_is_gits_own_of_the_whole_commit(story: Story) -> None:
 
 def test_git_applies_the_text_of_a_commit_to_its_parent(story: Story, tmp_path: Path) -> None:
     born = story.born(development=tags(api="1"))
-    gone = {"README.md": None, PROD: tags(web="1"), "empty.txt": "", "unended.txt": "x\ny"}
+    # difflib would compare the last one for many minutes
+    one, other = ("".join(f"{line * step % 101}\n" for line in range(40_000)) for step in (1, 7))
+    gone = {"README.md": None, PROD: tags(web="1"), "empty.txt": "", "unended.txt": "x\ny", "alike.txt": one}
     added = story.by_hand("by hand\n", {DEV: tags(api="2"), **gone})
-    removed = story.by_hand("again\n", {PROD: None, "empty.txt": None, "unended.txt": "x\nz"})
+    left = {"empty.txt": None, "unended.txt": "x\nz", "alike.txt": other}
+    removed = story.by_hand("again\n", {PROD: None, **left})
     for parent, sha in ((born, added), (added, removed)):
         patch, index = tmp_path / f"{sha}.patch", {"GIT_INDEX_FILE": str(tmp_path / f"{sha}.index")}
         patch.write_text(text_of(story, sha))
@@ -92,3 +96,11 @@ def test_a_text_is_cut_at_its_bound_and_says_so(story: Story) -> None:
     found = text_of(story, sha)
     assert MAX_SHOWN_BYTES - 10 <= len(found.encode()) <= MAX_SHOWN_BYTES + 200
     assert "left out" in found.splitlines()[-1]
+
+
+@pytest.mark.parametrize("content", [b"a\0b\n", b"\r\n", "ü\n".encode(), b"no end", b"\n\n"])
+def test_whatever_is_text_is_shown(content: bytes) -> None:
+    lines = content.decode().split("\n")
+    assert hunks(b"", content).startswith("@@ -0,0 +1")
+    assert f"\n+{lines[0]}\n" in hunks(b"", content)
+    assert hunks(content, content) == ""
