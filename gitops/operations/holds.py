@@ -18,7 +18,7 @@ from gitops.operations.checks import (
     open_environment,
     open_project,
 )
-from gitops.problems import invalid
+from gitops.problems import NotFound, Refused, invalid
 from gitops.subjects import MAX_NAMED, Action, Subject, render_subject
 from gitops.tree import Tree
 from gitops.yamltext import edit, parse
@@ -129,12 +129,13 @@ class ReleaseHold:
         """See Change."""
         return _subject(Action.RELEASE, self.environment, self.services)
 
-    def apply(self, tree: Tree, context: Context) -> Draft:  # noqa: ARG002 - the same for every change
-        """See Change."""
+    def apply(self, tree: Tree, context: Context) -> Draft:
+        """See Change. A service that only the whole environment's hold holds is refused, for it would stay held."""
         self.validate()
         _open(tree, self.project, self.environment, self.services)
         path = environment_settings(self.environment)
         data = tree.read(path) or b""
+        _need_own_hold(data, path, self, context.now)
         keys = [hold_key(name) for name in self.services] if self.services else [(HOLDS,)]
         writes = changed(tree, {path: edit(data, path, unset=keys)}) if data else {}
         return Draft(self.summary(), writes, _body(self.services), _trailers(self.services))
@@ -145,6 +146,21 @@ def held(data: bytes, path: str, holds: Sequence[Hold]) -> bytes:
     begun = {replace(hold, since=_EVER) for hold in holds_of(parse(data, path), path)[0]}
     new = [hold for hold in holds if replace(hold, since=_EVER) not in begun]
     return edit(data, path, [(hold_key(hold.service), hold_values(hold)) for hold in new])
+
+
+def _need_own_hold(data: bytes, path: str, release: ReleaseHold, now: datetime) -> None:
+    standing = {hold.service: hold for hold in holds_of(parse(data, path), path)[0] if hold.stands(now)}
+    whole = standing.get(None)
+    if whole and release.services and standing.keys().isdisjoint(release.services):
+        names = ", ".join(release.services)
+        raise Refused(
+            NotFound(
+                f"{names}: no hold of its own in {release.environment}, which is held as a whole ({whole.reason}):"
+                " release all of it by naming no services",
+                "hold",
+                names,
+            )
+        )
 
 
 def _checks(project: str, environment: str, names: Sequence[str]) -> Checks:

@@ -19,7 +19,7 @@ from gitops.operations import (
     ServiceImage,
     SetHold,
 )
-from gitops.problems import GateClosed, InvalidInput, InvalidRepository, Refused
+from gitops.problems import GateClosed, InvalidInput, InvalidRepository, NotFound, Refused
 from gitops.repository import read_environment
 from gitops.tree import Files
 from tests.support.shop import CONTEXT, RUNNING, refusal
@@ -134,6 +134,18 @@ def test_the_same_hold_again_is_nothing_to_do_and_another_one_replaces_it() -> N
 def test_what_a_hold_wrote_its_release_takes_away_byte_for_byte(names: tuple[str, ...]) -> None:
     tree = after(RUNNING, SetHold("shop", "staging", names), ReleaseHold("shop", "staging", names))
     assert tree == RUNNING
+
+
+def test_a_service_that_only_its_whole_environment_holds_is_not_released_alone() -> None:
+    release = ReleaseHold("shop", "staging", ("web",))
+    whole = after(RUNNING, SetHold("shop", "staging", (), 60))
+    problem = refusal(release, whole, ROBOT)
+    assert isinstance(problem, NotFound)
+    assert (problem.what, problem.name) == ("hold", "web")
+    assert "naming no services" in problem.message
+    assert release.apply(whole, replace(ROBOT, now=CONTEXT.now + timedelta(seconds=60))).writes == {}
+    own = after(whole, SetHold("shop", "staging", ("web",)))
+    assert after(own, release) == whole
 
 
 def test_releasing_without_names_ends_every_hold() -> None:
