@@ -31,7 +31,9 @@ from gitops.messages import (
 )
 from gitops.subjects import ELLIPSIS, Action, Subject
 
-_WITHOUT_IMAGES: Final = frozenset({Action.SCALE, Action.RESTART, Action.HOLD, Action.RELEASE, Action.EXPIRE})
+_WITHOUT_IMAGES: Final = frozenset(
+    {Action.SCALE, Action.SET, Action.RESTART, Action.HOLD, Action.RELEASE, Action.EXPIRE, Action.CHART}
+)
 _OF_SERVICES: Final = frozenset({Action.ADD_SERVICE, Action.UPDATE_SERVICE, Action.REMOVE_SERVICE})
 _OF_IMAGES: Final = frozenset({Action.DEPLOY, Action.PROMOTE, Action.ROLLBACK, Action.ROLLBACK_ENVIRONMENT})
 _OF_ALL_SERVICES: Final = frozenset(

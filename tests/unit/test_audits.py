@@ -94,6 +94,7 @@ def test_whatever_lucity_commits_is_what_it_says(case: str) -> None:
             f"config(development): restart web\n\n{ORIGIN}Service: web\n",
             "changes api, which it does not name",
         ),
+        (DEPLOYED, f"config(development): set X for api\n\n{ORIGIN}Service: api\n", "changes images"),
         (DEPLOYED, f"hold(development): api\n\n{ORIGIN}Service: api\n", "changes images"),
         ({**DEPLOYED, "docs/a.md": b"x"}, DEPLOY, "changes docs/a.md"),
         ({STAGING: None}, f"env(delete): development\n\n{ORIGIN}", "deletes development and deletes staging"),
