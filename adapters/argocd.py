@@ -30,6 +30,7 @@ from adapters.argocd_objects import (
     render_repository,
 )
 from adapters.argocd_parse import parse_application
+from adapters.argocd_values import entries, is_object
 from adapters.argocd_watch import APPLICATIONS, Watch
 from adapters.ports import Unreachable
 from adapters.records import Application, Gone
@@ -127,9 +128,9 @@ class ArgoCdDelivery:
 
     def end(self, project: str) -> None:
         """See ports.Delivery."""
-        body = self._projects[project] = self._get(f"{PROJECTS}/{segment(project)}")
+        body = self._projects[project] = self._object(f"{PROJECTS}/{segment(project)}")
         if body is not None and is_ours(body, project):
-            for url in body["spec"].get("sourceRepos") or ():
+            for url in entries(body["spec"], "sourceRepos"):
                 self._unregister(project, url)
             self._send("DELETE", f"{PROJECTS}/{segment(project)}")
         self._registered.pop(project, None)
@@ -200,7 +201,7 @@ class ArgoCdDelivery:
         """The project's Applications need this namespace no more; as long as one was there, they did."""
         body = self._project(application.project)
         if body is not None and is_ours(body, application.project):
-            url = next(iter(body["spec"].get("sourceRepos") or ()), "")
+            url = next(iter(entries(body["spec"], "sourceRepos")), "")
             left = admitted(body, application.project) - {application.namespace}
             self._update(body, application.project, url, left)
 
@@ -263,16 +264,22 @@ class ArgoCdDelivery:
         return True
 
     def _application(self, project: str, name: str) -> dict[str, Any] | None:
-        return self._get(f"{APPLICATIONS}/{segment(name)}", self._query(project))
+        return self._object(f"{APPLICATIONS}/{segment(name)}", self._query(project))
 
     def _project(self, project: str) -> dict[str, Any] | None:
-        if self._projects.get(project) is None:
-            self._projects[project] = self._get(f"{PROJECTS}/{segment(project)}")
+        if not is_object(self._projects.get(project)):
+            self._projects[project] = self._object(f"{PROJECTS}/{segment(project)}")
         return self._projects[project]
 
     def _query(self, project: str) -> dict[str, str]:
         # Without the project Argo CD answers 403 for an Application that is not there.
         return {"project": project, "appNamespace": self._place.namespace}
+
+    def _object(self, path: str, query: Query | None = None) -> dict[str, Any] | None:
+        found = self._get(path, query)
+        if found is not None and not is_object(found):
+            raise Unreachable("delivery", f"what answers for {path} is not Argo CD")
+        return found
 
     def _get(self, path: str, query: Query | None = None) -> dict[str, Any] | None:
         try:

@@ -278,7 +278,7 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
         raise Unreachable("delivery", f"Argo CD redirects to {where}: set LUCITY_ARGOCD_URL to its real address")
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if response.is_success and isinstance(body, dict):
         return body

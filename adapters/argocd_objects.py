@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from adapters.argocd_parse import ENVIRONMENT, EPHEMERAL, IDENTITY, PROJECT, parse_application
+from adapters.argocd_values import entries, table
 from adapters.records import Application
 from gitops.layout import BASE, environment_folder, environment_values
 from gitops.names import EnvironmentName
@@ -106,14 +107,12 @@ def is_environment(namespace: str, project: str) -> bool:
 
 def is_ours(body: Mapping[str, Any], project: str) -> bool:
     """Whether an object says by its label that Lucity made it for this project."""
-    labels = body.get("metadata", {}).get("labels") or {}
-    return bool(labels.get(PROJECT) == project)
+    return bool(table(body, "metadata", "labels").get(PROJECT) == project)
 
 
 def identity_of(application: Mapping[str, Any]) -> str:
     """The commit that an Application says it was made for; empty when it says none."""
-    annotations = application.get("metadata", {}).get("annotations") or {}
-    return str(annotations.get(IDENTITY) or "")
+    return str(table(application, "metadata", "annotations").get(IDENTITY) or "")
 
 
 def is_going(application: Mapping[str, Any]) -> bool:
@@ -130,8 +129,8 @@ def covers(present: object, wanted: object) -> bool:
 
 def is_troubled(application: Body) -> bool:
     """Whether Argo CD cannot compare it: its chart does not render, or its repository cannot be read."""
-    conditions = application.get("status", {}).get("conditions") or ()
-    return any(one.get("type") == "ComparisonError" for one in conditions)
+    conditions = entries(table(application, "status"), "conditions")
+    return any(table(one).get("type") == "ComparisonError" for one in conditions)
 
 
 def judge(body: Body, application: Application) -> None:
@@ -154,5 +153,5 @@ def foreign(name: str) -> Refused:
 
 def admitted(body: Body, project: str) -> set[str]:
     """The namespaces it admits that can be of this project; what somebody added, patterns even, does not count."""
-    named = (str(one.get("namespace") or "") for one in body["spec"].get("destinations") or ())
+    named = (str(table(one).get("namespace") or "") for one in entries(body["spec"], "destinations"))
     return {name for name in named if is_environment(name, project)}

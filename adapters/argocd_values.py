@@ -30,6 +30,17 @@ def text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def is_object(value: object) -> bool:
+    """Whether this is an Application or an AppProject, and not what a proxy says."""
+    return text(table(value, "metadata").get("name")) is not None and isinstance(table(value).get("spec"), Mapping)
+
+
+def is_list(value: object) -> bool:
+    """Whether this is a list of such; `items` of an empty one are null."""
+    told = text(table(value, "metadata").get("resourceVersion")) is not None
+    return told and isinstance(table(value).get("items"), list | None)
+
+
 def moment(value: object) -> datetime | None:
     """A time as RFC 3339 writes it."""
     try:

@@ -12,6 +12,7 @@ from adapters.argocd_newest import Newest, Where
 from adapters.argocd_objects import application_name
 from adapters.argocd_parse import PROJECT, Found, StreamBroken, parse_application, parse_frame
 from adapters.argocd_reasons import pod_words, worst_pod
+from adapters.argocd_values import entries, is_list, is_object
 from adapters.event_stream import EventStream, EventTooLarge
 from adapters.ports import Unreachable
 from adapters.records import Gone
@@ -39,7 +40,9 @@ class Watch:
         """The Applications of one project or of all, as they are; those of other people are not among them."""
         selector = PROJECT if project is None else f"{PROJECT}={project}"
         answer = self._ask(APPLICATIONS, {"appNamespace": self._namespace, "selector": selector})
-        return [body for body in answer.get("items") or () if isinstance(body, dict)]
+        if not is_list(answer):
+            raise Unreachable("delivery", "what answers a list of Applications is not Argo CD")
+        return [body for body in entries(answer, "items") if is_object(body)]
 
     def statuses(self, project: str | None) -> Sequence[Observation]:
         """See ports.Delivery.statuses."""
