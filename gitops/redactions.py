@@ -14,13 +14,22 @@ from gitops.problems import Refused
 from gitops.yamlnodes import Map, Node, Scalar, Seq
 from gitops.yamltext import parse
 
-_NAMES: Final = r"passw|checksum|secret|token|credential|api[-_.]?key|private[-_.]?key|\.dockerconfigjson"
+_KEYS: Final = r"(?:api|private|access|signing|encryption|session|master|licen[cs]e)[-_.]?key"
+_NAMES: Final = (
+    r"passw|passphrase|pass(?![a-z])|pwd|checksum|secret|token|credential|jwt|(?<![a-z])salt(?![a-z])|[-_.]auth(?![a-z])"
+    rf"|{_KEYS}|\.dockerconfigjson"
+)
 _SECRET: Final = re.compile(rf"(?i){_NAMES}")
 _ABOUT: Final = re.compile(r"(?i)(name|ref|path|seconds|mode)$")
 _STORES: Final = ("Secret", "ConfigMap")
 _CONTENTS: Final = ("data", "stringData", "binaryData")
-_TELLING: Final = re.compile(rf"://[^/\s@]+@|(?i:{_NAMES})[\w.-]*[=:]\s*\S")
-"""A text that holds something secret: a user of a URL, `--password=…`."""
+_ISSUED: Final = (
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|\beyJ[\w-]{8,}\.eyJ[\w-]+|\bgh[opsur]_\w{20}|\bgithub_pat_\w{20}|\bglpat-[\w-]{16}"
+    r"|\b[rs]k_(?:live|test)_\w{8}|\bxox[a-z]-\w{8}|\bA(?:K|S)IA[A-Z0-9]{16}\b"
+)
+"""Private keys and tokens as those who issue them write them."""
+_TELLING: Final = re.compile(rf"://[^/\s@]+@|(?i:{_NAMES})[\w.-]*[=:]\s*\S|{_ISSUED}")
+"""A text that holds something secret: a user of a URL, `--password=…`, a token of a known form."""
 _FLAG: Final = re.compile(rf"(?i)--?[\w.-]*({_NAMES})[\w.-]*")
 """An argument after which something secret follows."""
 _REFERENCE: Final = frozenset({"secret", "key"})

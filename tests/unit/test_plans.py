@@ -171,6 +171,34 @@ def test_values_hide_what_looks_secret_and_keep_every_other_character() -> None:
     assert '      command: [serve, --token, "(redacted 1)", --level=shown, "(redacted 2)"]\n' in shown
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("DB_PASS: hunter2", "dbPwd: hunter2", "KEY_PASSPHRASE: hunter2", "JWT: hunter2", "SALT: hunter2"),
+        *("NPM_AUTH: hunter2", "SIGNING_KEY: hunter2", "aws-access-key: hunter2"),
+        'PLAIN: "-----BEGIN EC PRIVATE KEY-----\\nhunter2"',
+        "PLAIN: eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.hunter2",
+        f"PLAIN: ghp_{'x' * 30}hunter2",
+        *(
+            "PLAIN: sk_live_51Habcdefghijhunter2",
+            "PLAIN: xoxb-123456789-hunter2",
+            "PLAIN: glpat-aaaaaaaaaaaaaaaahunter2",
+        ),
+    ],
+)
+def test_what_is_named_or_formed_like_a_secret_is_hidden(line: str) -> None:
+    redaction = Redaction()
+    assert "hunter2" not in redaction.values(f"variables:\n  {line}\n".encode(), "x")
+    assert "hunter2" not in redaction.manifests(f"annotations:\n  {line}\n")
+
+
+@pytest.mark.parametrize(
+    "line", ["PASSPORT: shown", "AUTHOR: shown", "KEYBOARD: shown", "SORT_KEY: shown", "V: eyJ.shown"]
+)
+def test_what_only_resembles_a_secret_is_shown(line: str) -> None:
+    assert Redaction().values(f"variables:\n  {line}\n".encode(), "x").endswith(f"  {line}\n")
+
+
 def test_values_of_which_one_secret_differs_differ_by_a_number_only() -> None:
     redaction = Redaction()
     one, same, other = (redaction.values(f"password: {text}\n".encode(), "x") for text in ("a", '"a"', "b"))
