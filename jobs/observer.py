@@ -24,6 +24,7 @@ from jobs.convergence import Standing, converge, settle_archived, tell_of_loss
 from jobs.expiry import admit_expired
 from jobs.guarding import guarded
 from jobs.listening import listen
+from jobs.noticing import Noticing
 from jobs.telling import Place, Teller
 from jobs.tracking import Tracker
 
@@ -80,6 +81,7 @@ class Leader:
     def __post_init__(self) -> None:
         self.tracker = Tracker(self.ports)
         self.teller = Teller(self.ports.statuses, self.owner)
+        self.noticing = Noticing(self.ports, self.over)
         self.round = time.monotonic()
 
     def lead(self) -> None:
@@ -88,6 +90,7 @@ class Leader:
         try:
             position = self.ports.events.position()
             self._take_up()
+            threading.Thread(target=self.noticing.go_on, daemon=True, name="git host").start()
             heard = (self._watch, self._hear, self.over)
             threading.Thread(target=listen, args=heard, daemon=True, name="delivery watch").start()
             while not self.stopped.is_set() and not self.over.is_set():
@@ -164,9 +167,9 @@ class Leader:
         self.tracker.landed(project, head, shas)
 
     def _look_around(self) -> None:
-        """What nobody tells us: hand-made pushes, waiting jobs, ends of environments; and all of it again at times."""
+        """What nobody tells us: new projects, waiting jobs, ends of environments; and all of it again at times."""
         if self._is_due("heads", self.ports.settings.poll_seconds):
-            _guarded("", lambda _: self._look_at_heads())
+            self._meet()
         if self._is_due("waiting", self.ports.settings.poll_seconds):
             self.dirty.update(job.project for job in self._waiting())
             self.dirty.update(self.going)
@@ -180,15 +183,11 @@ class Leader:
             for project in list(self.tracker.heads):
                 _guarded(project, lambda name: admit_expired(self.ports, name, self.tracker.clock()))
 
-    def _look_at_heads(self) -> None:
-        projects = self.ports.githost.projects()
-        known = self.ports.events.heads(projects)
-        for project, head in self.ports.githost.heads(projects).items():
-            if known.get(project) != head:
-                _guarded(project, lambda name: heads.notice(self.ports, name))
-            if project not in self.tracker.heads:
-                _guarded(project, self._start)
-                self.dirty.add(project)
+    def _meet(self) -> None:
+        """Take up projects that are new."""
+        for project in self.noticing.there - self.tracker.heads.keys():
+            _guarded(project, self._start)
+            self.dirty.add(project)
 
     def _relist(self) -> None:
         """Everything that the delivery knows, for the stream may lose something."""

@@ -112,6 +112,37 @@ def test_readers_are_told_though_the_git_host_holds_the_round_up(lab: Lab) -> No
     thread.join(30)
 
 
+class Mute(LocalDelivery):
+    """A delivery that does not answer before it may."""
+
+    asked = threading.Event()
+    answers = threading.Event()
+
+    def statuses(self, project: str | None = None) -> Sequence[Observation]:
+        self.asked.set()
+        self.answers.wait()
+        return super().statuses(project)
+
+
+def test_a_hand_made_push_is_noticed_though_the_delivery_holds_the_round_up(lab: Lab) -> None:
+    delivery = Mute(lab.ports.settings.data / "delivery", lab.ports.repositories, lab.ports.renderer)
+    stopped = threading.Event()
+    leader = Leader(replace(lab.ports, delivery=delivery), "me", stopped)
+    assert lab.ports.leases.acquire("observer", "me", 60)
+    thread = threading.Thread(target=leader.lead, daemon=True)
+    thread.start()
+    assert delivery.asked.wait(30)
+    position = lab.ports.events.position()
+    clone = lab.clone("shop")
+    sha = clone.commit("by hand", {"note": "x"})
+    clone.push()
+    lab.wait("the event", lambda: sha in [event.commit for event in lab.ports.events.after(position).events])
+    assert not delivery.answers.is_set()
+    stopped.set()
+    delivery.answers.set()
+    thread.join(30)
+
+
 @pytest.fixture
 def redis(valkey: ValkeyServer) -> Iterator[RedisPorts]:
     ports = redis_ports(valkey.url)
