@@ -1,11 +1,9 @@
 """`lucity up` with its own Git host and a real Argo CD that reads from it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.git import Clone
 from tests.support.realshop import IDENTITY, ArgoCd, Shop
 from tests.support.realstack import Stack, argocd_settings
 from tests.support.up import Up, running
@@ -61,49 +59,6 @@ def test_a_commit_for_another_environment_makes_no_rollout_here(shop: Shop, argo
     assert list(shop.rollouts(sha)) == ["staging"]
     after = argo.applications(shop.name)[f"{shop.name}-development"]["status"]
     assert after["reconciledAt"] == before["reconciledAt"], "development was not refreshed"
-
-
-def test_an_image_that_cannot_start_degrades_its_service_only(shop: Shop) -> None:
-    shop.change("updateService", project=shop.name, name="web", image="registry.local/broken/web")
-    web = shop.deploy("web", "d000001")
-    api = shop.deploy("api", "e1b2c3d")
-    assert shop.ends(api, "DEPLOYED")["final"]
-    broken = shop.ends(web, "DEGRADED")
-    assert "exceeded its progress deadline" in broken["message"]
-    assert "ImagePullBackOff" in broken["message"]
-    assert {one["serviceName"] for one in broken["resources"]} == {"web"}
-    assert shop.rollout(api)["phase"] == "DEPLOYED"
-
-
-def test_a_good_deploy_heals_it(shop: Shop) -> None:
-    shop.change("updateService", project=shop.name, name="web", image="registry.local/web")
-    sha = shop.deploy("web", "d000002")
-    shop.ends(sha, "DEPLOYED")
-
-
-def test_values_that_break_the_chart_by_hand_are_a_render_error_and_heal(shop: Shop, up: Up, tmp_path: Path) -> None:
-    clone = Clone.of(up.git_url(shop.name), tmp_path / "clone")
-    path = "environments/development/values.yaml"
-    before = (clone.folder / path).read_text()
-    broken = before.replace(
-        "services:", 'services:\n    worker:\n      image: {repository: r, tag: "1"}\n      hosts: [a.example]\n', 1
-    )
-    sha = clone.commit("break it", {path: broken})
-    clone.push()
-    found = shop.ends(sha, "RENDER_FAILED")
-    assert "a service with hosts needs a port" in found["message"]
-    good = clone.commit("mend it", {path: before})
-    clone.push()
-    shop.ends(good, "DEPLOYED")
-
-
-def test_argo_cd_killed_in_the_middle_of_a_rollout_delays_its_verdict_only(shop: Shop) -> None:
-    stack = Stack.found()
-    sha = shop.deploy("api", "f000001")
-    with stack.killed("server"):
-        web = shop.deploy("web", "f000001")
-    shop.ends(sha, "DEPLOYED")
-    shop.ends(web, "DEPLOYED")
 
 
 def test_a_controller_killed_in_the_middle_of_a_rollout_delays_its_verdict_only(shop: Shop) -> None:
