@@ -4,9 +4,11 @@ Rebuilt from history and Redis by whoever becomes leader; nothing in it is a sou
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from adapters.ports import MissingCommit
 from adapters.records import RolloutRecord
 from adapters.wiring import Ports
 from gitops.commits import CommitFilter, CommitRecord
@@ -84,6 +86,9 @@ class Tracker:
         records = self.ports.history.find(project, head, shas)
         for record in records.values():
             self._watch(project, record, set(record.environments), {})
+        for sha in shas:
+            if sha not in records:
+                self._watch_beside(project, sha)
 
     def forget(self, project: str, kept: Iterable[str] = ()) -> list[RolloutRecord]:
         """Drop what is remembered of environments that are gone; the last verdicts on their commits."""
@@ -201,6 +206,16 @@ class Tracker:
             landed_at = record.git.committed_at if known else self.clock()
             one = Watched(record, effects[name], landed_at, judged.rollout if judged else None)
             self.watched.setdefault((project, name), {})[sha] = one
+
+    def _watch_beside(self, project: str, sha: str) -> None:
+        """Remember a commit that the history does not hold any more, by a merge that put it beside the line perhaps:
+        whoever follows it is to be told, though nobody looked at it in time.
+        """
+        with suppress(MissingCommit):
+            record = self.ports.history.find(project, sha, [sha])[sha]
+            for name in record.environments:
+                one = Watched(record, LocalEffect(), self.clock())
+                self.watched.setdefault((project, name), {}).setdefault(sha, one)
 
     def _facts(
         self,

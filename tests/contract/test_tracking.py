@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from gitops.operations import CreateProject, SetVariables, VariableSetting
 from gitops.rollouts import HealthStatus, Observation, RolloutPhase, SyncStatus
 from jobs.tracking import Tracker
+from tests.support.git import Clone, git
 from tests.support.lab import Lab
 
 PLACE = ("shop", "development")
@@ -73,3 +75,17 @@ def test_an_environment_that_went_and_came_again_is_not_told_to_have_lost_its_ap
     watching.judged(HealthStatus.HEALTHY)
     watching.tracker.forget("shop")
     assert watching.tracker.absences("shop", ["development"]) == []
+
+
+def test_a_commit_that_a_merge_put_beside_the_line_before_it_was_looked_at_ends_unknown(
+    watching: Watching, tmp_path: Path
+) -> None:
+    clone = Clone.of(watching.lab.ports.githost.remote("shop")[0], tmp_path / "clone")
+    own = clone.commit("by hand", {"README.md": "by hand\n"})
+    change = SetVariables("shop", "development", set=(VariableSetting("LEVEL", "1"),))
+    (job,) = watching.lab.carry(change)
+    git(clone.folder, "pull", "--quiet", "--no-rebase", "--no-edit", "origin", "main")
+    clone.push()
+    watching.lab.ports.repositories.fetch("shop")
+    watching.tracker.landed("shop", watching.head, [job.commit or "", own, watching.head])
+    assert watching.judged(HealthStatus.HEALTHY)[job.commit or ""] is RolloutPhase.UNKNOWN
