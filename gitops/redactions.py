@@ -24,13 +24,15 @@ _ABOUT: Final = re.compile(r"(?i)(name|ref|path|seconds|mode)$")
 _STORES: Final = ("Secret", "ConfigMap")
 _CONTENTS: Final = ("data", "stringData", "binaryData")
 _ISSUED: Final = (
-    r"-----BEGIN [A-Z ]*PRIVATE KEY|\beyJ[\w-]{8,}\.eyJ[\w-]+|\bgh[opsur]_\w{20}|\bgithub_pat_\w{20}|\bglpat-[\w-]{16}"
-    r"|\b[rs]k_(?:live|test)_\w{8}|\bxox[a-z]-\w{8}|\bA(?:K|S)IA[A-Z0-9]{16}\b"
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|\beyJ[\w-]{8,1000}\.eyJ[\w-]|\bgh[opsur]_\w{20}|\bgithub_pat_\w{20}"
+    r"|\bglpat-[\w-]{16}|\b[rs]k_(?:live|test)_\w{8}|\bxox[a-z]-\w{8}|\bA(?:K|S)IA[A-Z0-9]{16}\b"
 )
 """Private keys and tokens as those who issue them write them."""
-_TELLING: Final = re.compile(rf"://[^/\s@]+@|(?i:{_NAMES})[\w.-]*[=:]\s*\S|{_ISSUED}")
+_REST: Final = r"[\w.-]{0,100}"
+"""Bounded, as all that repeats here: the time for a text must not grow with the square of its length."""
+_TELLING: Final = re.compile(rf"://[^/\s@]+@|(?i:{_NAMES}){_REST}[=:]\s*\S|{_ISSUED}")
 """A text that holds something secret: a user of a URL, `--password=…`, a token of a known form."""
-_FLAG: Final = re.compile(rf"(?i)--?[\w.-]*({_NAMES})[\w.-]*")
+_FLAG: Final = re.compile(rf"(?i)--?{_REST}({_NAMES}){_REST}")
 """An argument after which something secret follows."""
 _REFERENCE: Final = frozenset({"secret", "key"})
 """The keys of a variable that is read from a Secret."""

@@ -131,6 +131,12 @@ def test_manifests_hide_values_of_variables_and_secrets_and_show_what_differs() 
     assert same == redaction.manifests("password: a") != other
 
 
+@pytest.mark.parametrize("part", ["password", "--token", "-a-token", "-eyJabcdefgh", "://a"])
+def test_a_long_text_that_names_secrets_and_holds_none_is_shown_at_once(part: str) -> None:
+    text = part * 100_000
+    assert text in Redaction().manifests(f"a:\n- {text}\n")
+
+
 @pytest.mark.parametrize("text", ["password: [hunter2", "hunter2: 2026-02-30", f"hunter2: {'9' * 5000}", "[" * 3000])
 def test_manifests_that_cannot_be_read_are_not_shown(text: str) -> None:
     assert Redaction().manifests(text) == "# this cannot be read as YAML, so it is not shown\n"
