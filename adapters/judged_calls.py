@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -48,12 +49,17 @@ def judge_url(url: str, *, local: bool) -> None:
         raise invalid("url", "An endpoint's address begins with https:// and names a host.")
     if parts.username or parts.password or len(url) > _LONGEST_URL or not url.isprintable() or " " in url:
         raise invalid("url", "An endpoint's address holds no login, no spaces and at most 2000 characters.")
-    try:
-        literal = ipaddress.ip_address(parts.hostname)
-    except ValueError:
-        return
-    if not local and not is_public(literal):
+    if not local and _is_inside(parts.hostname):
         raise _not_public(parts.hostname)
+
+
+def _is_inside(host: str) -> bool:
+    """Whether it is an address that is not public, in any form that resolvers take: names are judged when called."""
+    with suppress(ValueError):
+        return not is_public(ipaddress.ip_address(host))
+    with suppress(OSError):
+        return not is_public(ipaddress.IPv4Address(socket.inet_aton(host)))
+    return False
 
 
 def exchange(

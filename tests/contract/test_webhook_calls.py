@@ -18,6 +18,8 @@ from tests.support.webhook_receiver import Call, Receiver, is_signed_by
         "http://example.org/x",
         "https://127.0.0.1/x",
         "https://[::1]/x",
+        "https://127.1/x",
+        "https://2130706433/x",
         "https://169.254.169.254/latest",
         "https://[::ffff:10.0.0.1]/",
         "https://user:secret@example.org/",
