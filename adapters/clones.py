@@ -9,7 +9,7 @@ from adapters.git_objects import read_commit
 from adapters.history_walk import commit_at, unknown_commits, walk
 from adapters.ports import MissingCommit
 from adapters.signing import Signatures
-from gitops.audits import Evidence
+from gitops.audits import Evidence, configured
 from gitops.commits import GitCommit
 from gitops.history import State
 
@@ -49,9 +49,11 @@ class Clone:
         if self._repository.is_shallow:
             raise MissingCommit(self.head)
         shas, _ = unknown_commits(self._repository, self.head, lambda _sha: None)
-        for one, state in walk(self, "", shas, 0, State()):
+        before = State()
+        for one, state in walk(self, "", shas, 0, before):
             images = {name: environment.images for name, environment in state.environments.items()}
-            yield Evidence(one.record, one.paths, one.effect, images)
+            yield Evidence(one.record, one.paths, one.effect, images, configured(before, state))
+            before = state
 
     def _configured(self) -> Path | None:
         configuration = self._repository.config

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from gitops.commits import CommitRecord, Image, SignatureState
-from gitops.history import Effect
+from gitops.history import Effect, State
 from gitops.layout import (
     BASE,
     BASE_VALUES,
+    CHART,
     ENVIRONMENTS,
     PROJECT,
     environment_of,
@@ -30,6 +31,8 @@ from gitops.messages import (
     parse_image,
 )
 from gitops.subjects import ELLIPSIS, Action, Subject
+from gitops.values import Values, table
+from gitops.yamlnodes import same
 
 _WITHOUT_IMAGES: Final = frozenset(
     {Action.SCALE, Action.SET, Action.RESTART, Action.HOLD, Action.RELEASE, Action.EXPIRE, Action.CHART}
@@ -55,6 +58,29 @@ class Evidence:
     paths: tuple[str, ...]
     effect: Effect
     images: Mapping[str, Mapping[str, Image]]
+    configured: frozenset[str] = frozenset()
+    """The environments whose values it changed beyond images."""
+
+
+def configured(before: State, after: State) -> frozenset[str]:
+    """The environments whose values differ between two states in more than images."""
+    names = before.environments.keys() & after.environments.keys()
+    rest = {name: (_rest(before.environments[name].values), _rest(after.environments[name].values)) for name in names}
+    return frozenset(name for name, (old, new) in rest.items() if not same(old, new))
+
+
+def _rest(values: Values) -> object:
+    """Values without images, and without what then says nothing."""
+    services = table(values, (CHART, "services"))
+    own = {name: {**service, "image": None} for name, service in services.items() if isinstance(service, Mapping)}
+    return _saying({**values, CHART: {**table(values, (CHART,)), "services": own}})
+
+
+def _saying(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    inner = {key: _saying(each) for key, each in value.items()}
+    return {key: each for key, each in inner.items() if each is not None and each != {}}
 
 
 def faults(found: Evidence, earlier: Collection[str], jobs: Collection[str]) -> tuple[str, ...]:
@@ -159,6 +185,8 @@ def _image_faults(found: Evidence, message: Message, form: Subject) -> Iterator[
         if form.action in _WITHOUT_IMAGES and found.commit.images:
             yield "it changes images, which its subject does not tell"
         return
+    if form.action is Action.DEPLOY and form.environment in found.configured:
+        yield f"it changes more of {form.environment} than images, which its subject does not tell"
     present = found.images.get(form.environment, {})
     for name, image in said.items():
         if present.get(name) != image:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops.audits import Evidence, faults
+from gitops.audits import Evidence, configured, faults
 from gitops.commits import CommitRecord, GitCommit, Person, Signature, SignatureState
 from gitops.history import Delta, State, is_values, read_values, state_of, step, told_by
 from gitops.layout import BASE_VALUES, environment_values
@@ -28,6 +28,7 @@ SHOP = Files(
     }
 )
 DEPLOYED = {DEV: b'lucity-app: {services: {api: {image: {tag: "2"}}}}\n'}
+SMUGGLED = {DEV: b'lucity-app: {variables: {X: "1"}, services: {api: {image: {tag: "2"}}}}\n'}
 DEPLOY = f"deploy(development): api 2\n\n{ORIGIN}Service: api\nImage: api=r/api:2\n"
 
 
@@ -51,7 +52,8 @@ def found(
     """The faults of a commit that writes this and says that."""
     after = Files({path: before.read(path) or b"" for path in before.files("")}).with_writes(writes)
     changed = {path: data for path, data in writes.items() if is_values(path)}
-    state, effect = step(state_at(before), Delta(tuple(writes), frozenset(environment_names(after)), changed))
+    old = state_at(before)
+    state, effect = step(old, Delta(tuple(writes), frozenset(environment_names(after)), changed))
     who = Person("Ann", "ann@example.org")
     git = GitCommit(
         "d" * 40,
@@ -65,7 +67,7 @@ def found(
     )
     record = CommitRecord(2, git, told_by(git)[0], effect.environments, effect.services, effect.images, told_by(git)[1])
     images = {name: environment.images for name, environment in state.environments.items()}
-    return faults(Evidence(record, tuple(writes), effect, images), earlier, {"job_0"})
+    return faults(Evidence(record, tuple(writes), effect, images, configured(old, state)), earlier, {"job_0"})
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -87,6 +89,7 @@ def test_whatever_lucity_commits_is_what_it_says(case: str) -> None:
         (DEPLOYED, DEPLOY.replace("job_1", "job_0"), "job job_0 has made an earlier commit"),
         (DEPLOYED, DEPLOY.replace("api:2", "api:3"), "says that api runs r/api:3 and what runs is r/api:2"),
         (DEPLOYED, DEPLOY.replace("api 2\n", "api 9\n"), "its subject says api 9 and its trailer r/api:2"),
+        (SMUGGLED, DEPLOY, "changes more of development than images"),
         (DEPLOYED, DEPLOY.replace("development", "staging"), f"changes {DEV}, which its subject does not tell"),
         (DEPLOYED, DEPLOY.replace("Image: api=r/api:2\n", ""), "puts r/api:2 into development"),
         (
