@@ -82,8 +82,9 @@ class TokenFile:
         """See Credentials."""
         try:
             return self._path.read_text().strip()
-        except OSError as error:
-            raise Unreachable("delivery", f"LUCITY_ARGOCD_TOKEN_FILE cannot be read: {error.strerror}") from None
+        except (OSError, UnicodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise Unreachable("delivery", f"LUCITY_ARGOCD_TOKEN_FILE cannot be read: {why}") from None
 
     def renew(self, api: "ArgoCdApi", refused: str) -> bool:
         """See Credentials."""
@@ -116,7 +117,7 @@ class Login:
 def login_of(settings: Settings) -> Credentials:
     """The one login that settings name."""
     if settings.argocd_token is not None:
-        return FixedToken(settings.argocd_token.get_secret_value())
+        return FixedToken(settings.argocd_token.get_secret_value().strip())
     if settings.argocd_token_file is not None:
         return TokenFile(settings.argocd_token_file)
     password = settings.argocd_password.get_secret_value() if settings.argocd_password else ""
@@ -203,12 +204,7 @@ class ArgoCdApi:
         self._pulse.feel()
         try:
             response = self._client().request(
-                method,
-                f"{self._url}{path}",
-                params=dict(query or {}),
-                headers=headers,
-                content=content,
-                timeout=timeout,
+                method, f"{self._url}{path}", params=query, headers=headers, content=content, timeout=timeout
             )
         except httpx.HTTPError as error:
             raise self._outage(error) from error
@@ -259,6 +255,8 @@ def segment(text: str) -> str:
 
 
 def _headers(token: str) -> dict[str, str]:
+    if not (token.isascii() and token.isprintable()):  # what would be said of such a header shows all of it
+        raise Unreachable("delivery", "the token for Argo CD has a line break in it, or is not ASCII")
     return {"Accept": _JSON} | ({"Authorization": f"Bearer {token}"} if token else {})
 
 

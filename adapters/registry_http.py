@@ -159,8 +159,9 @@ class RegistryApi:
         body = answer.json()
         given = body if answer.status == httpx.codes.OK and isinstance(body, dict) else {}
         token, lasts = given.get("token") or given.get("access_token"), given.get("expires_in")
-        if not isinstance(token, str):
-            raise Unreachable("registry", f"{realm.host} gives no token for {self.host}: {words(answer)}")
+        if not isinstance(token, str) or not token or not (token.isascii() and token.isprintable()):
+            said = "200, without one" if answer.status == httpx.codes.OK else words(answer)  # it may hold half of one
+            raise Unreachable("registry", f"{realm.host} gives no token for {self.host}: {said}")
         seconds = lasts if isinstance(lasts, int | float) and lasts > 0 else _TOKEN_SECONDS
         return f"Bearer {token}", seconds * 0.9
 

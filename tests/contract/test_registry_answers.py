@@ -1,6 +1,7 @@
 """What becomes of a registry that does not answer well, or wants to know who asks."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -172,6 +173,16 @@ class TestGettingIn:
             fake.failures = [Failure(401, headers=(challenge,)), PAGE]
             with pytest.raises(Unreachable, match="gives no token"):
                 client(fake.address, login=True).digest(f"{fake.address}/api", "v1")
+
+    @pytest.mark.parametrize("token", ["made up t\u00f6ken", "made up\ntoken", ""])
+    def test_a_token_that_fits_no_header_is_told_without_being_shown(self, client: Client, token: str) -> None:
+        with fake_registry() as fake:
+            challenge = ("www-authenticate", f'Bearer realm="http://{fake.address}/token",service="fake"')
+            given = Failure(200, json.dumps({"token": token}, ensure_ascii=False).encode())
+            fake.failures = [Failure(401, headers=(challenge,)), given]
+            with pytest.raises(Unreachable, match="gives no token") as outage:
+                client(fake.address, login=True).digest(f"{fake.address}/api", "v1")
+        assert "made up" not in str(outage.value)
 
     @pytest.mark.parametrize("realm", ["", "ftp://127.0.0.1/token", "/token", "http://a:b/"])
     def test_a_password_is_shown_to_no_strange_address(self, client: Client, realm: str) -> None:
