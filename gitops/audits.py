@@ -168,7 +168,7 @@ def _life_faults(found: Evidence, form: Subject) -> Iterator[str]:
 
 def _service_faults(found: Evidence, message: Message, form: Subject) -> Iterator[str]:
     said = message.all(SERVICE)
-    if form.images and said and not {name for name, _ in form.images} <= set(said):
+    if form.images and not {name for name, _ in form.images} <= set(said):
         yield f"its subject names {_listed(form.services)} and its trailers {_listed(said)}"
     if form.action in _OF_ALL_SERVICES:
         return

@@ -89,6 +89,7 @@ def test_whatever_lucity_commits_is_what_it_says(case: str) -> None:
         (DEPLOYED, DEPLOY.replace("job_1", "job_0"), "job job_0 has made an earlier commit"),
         (DEPLOYED, DEPLOY.replace("api:2", "api:3"), "says that api runs r/api:3 and what runs is r/api:2"),
         (DEPLOYED, DEPLOY.replace("api 2\n", "api 9\n"), "its subject says api 9 and its trailer r/api:2"),
+        (DEPLOYED, DEPLOY.replace("Service: api\n", ""), "its subject names api and its trailers nothing"),
         (SMUGGLED, DEPLOY, "changes more of development than images"),
         (DEPLOYED, DEPLOY.replace("development", "staging"), f"changes {DEV}, which its subject does not tell"),
         (DEPLOYED, DEPLOY.replace("Image: api=r/api:2\n", ""), "puts r/api:2 into development"),
