@@ -72,7 +72,7 @@ def test_a_variable_arrives_literally(shop: Shop, value: str) -> None:
     assert shop.variables({"variables": {"A": value}}) == {"A": value}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 def test_any_text_arrives_literally(shop: Shop, value: str) -> None:
     assert shop.variables({"variables": {"A": value}}) == {"A": value}

@@ -174,7 +174,7 @@ def without_nulls(value: object) -> object:
     return value
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TABLE, TABLE)
 def test_merge_is_what_helm_does(renderer: HelmRenderer, base: dict[str, Any], override: dict[str, Any]) -> None:
     files = {"base/values.yaml": base, "environments/dev/values.yaml": override}

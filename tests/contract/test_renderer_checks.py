@@ -52,7 +52,7 @@ def test_a_later_deploy_is_sure_to_render(experienced: HelmRenderer) -> None:
     assert experienced.pid is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tag=st.from_regex(Tag.PATTERN, fullmatch=True), digest=st.from_regex(Digest.PATTERN, fullmatch=True))
 def test_our_chart_renders_every_tag_and_digest_into_the_image(renderer: HelmRenderer, tag: str, digest: str) -> None:
     manifests = "".join(renderer.render(deployed(tag, digest), "shop", "dev").files.values())

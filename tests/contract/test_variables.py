@@ -43,7 +43,7 @@ def latest(places: dict[tuple[str | None, str | None, str], Setting], environmen
     return {name: (places[*place, name], scopes[place]) for name, place in won.items()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps())
 def test_the_later_place_wins_whatever_was_set_in_whatever_order(renderer: HelmRenderer, done: list[Step]) -> None:
     tree, places = shop(), dict[tuple[str | None, str | None, str], Setting]()
@@ -67,7 +67,7 @@ VARIABLES = st.none() | st.dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(VARIABLES, min_size=4, max_size=4), st.sampled_from([None, "services", "api"]))
 def test_whatever_a_person_writes_the_reader_tells_what_helm_renders(
     renderer: HelmRenderer, written_by_hand: list[Any], gone: str | None

@@ -202,7 +202,7 @@ NETWORKS = st.lists(
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.recording)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(network=NETWORKS)
 def test_lost_doubled_late_frames_never_lie_and_never_hide_the_verdict(
     case: Case, network: Sequence[tuple[str, float]]
@@ -237,7 +237,7 @@ def deployed(replay: Replay, case: Case) -> bool:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.recording)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_connections_that_break_at_any_byte_never_lie_and_never_hide_the_verdict(
     case: Case, data: st.DataObject
