@@ -7,7 +7,7 @@ from gitops.changes import Context, Draft, JobKind, Ref
 from gitops.holds import hold_key
 from gitops.layout import BASE_VALUES, ENVIRONMENTS, environment_settings, environment_values
 from gitops.messages import SERVICE
-from gitops.names import ImageRepository, SourceUrl
+from gitops.names import BranchName, ImageRepository, SourceUrl
 from gitops.operations.checks import Checks, base_services, changed, no_service, open_base, open_project
 from gitops.problems import AlreadyExists, Refused
 from gitops.repository import SERVICES, environment_names, read_environment
@@ -213,7 +213,9 @@ def check_details(checks: Checks, port: int | None, command: tuple[str, ...] | N
         for index, part in enumerate(command[:MAX_COMMAND]):
             checks.text(part, MAX_TEXT, "command", str(index))
     if source is not None:
-        fields = {"branch": source.branch, "contextPath": source.context_path, "dockerfile": source.dockerfile}
+        checks.text(source.branch, MAX_TEXT, "source", "branch")
+        checks.parse(BranchName.parse, source.branch, "source", "branch")
+        fields = {"contextPath": source.context_path, "dockerfile": source.dockerfile}
         for name, text in fields.items():
             checks.text(text, MAX_TEXT, "source", name)
             checks.require(
@@ -221,8 +223,8 @@ def check_details(checks: Checks, port: int | None, command: tuple[str, ...] | N
             )
         checks.text(source.repository_url, MAX_TEXT, "source", "repositoryUrl")
         checks.parse(SourceUrl.parse, source.repository_url, "source", "repositoryUrl")
-        for name in ("contextPath", "dockerfile"):
-            inside = not fields[name].startswith("/") and ".." not in fields[name].split("/")
+        for name, text in fields.items():
+            inside = not text.startswith("/") and ".." not in text.split("/")
             checks.require(inside, "a path inside the repository, without ..", "source", name)
 
 

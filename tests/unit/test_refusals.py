@@ -186,6 +186,9 @@ def test_what_exists_is_not_made_again() -> None:
             AddService("shop", "a", "a", source=Source("--upload-pack=x", "", "../..", "/etc/passwd")),
             {"source.repositoryUrl", "source.branch", "source.contextPath", "source.dockerfile"},
         ),
+        (AddService("shop", "a", "a", source=Source("https://h/p", "a..b", "", "")), {
+            "source.branch", "source.contextPath", "source.dockerfile"
+        }),
         (UpdateService("shop", "a", port=65536, removes=("image",)), {"port", "image"}),
         (Deploy("shop", "staging", ()), {"services"}),
         (Deploy("shop", "staging", tuple(ServiceImage(f"s{n}", "1") for n in range(201))), {"services"}),

@@ -25,7 +25,10 @@ class ServiceSourceInput:
     def source(self) -> Source:
         """As an operation takes it."""
         return Source(
-            self.repository_url, self.branch or "main", self.context_path or ".", self.dockerfile or "Dockerfile"
+            self.repository_url,
+            "main" if self.branch is None else self.branch,
+            "." if self.context_path is None else self.context_path,
+            "Dockerfile" if self.dockerfile is None else self.dockerfile,
         )
 
 
