@@ -7,7 +7,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +15,7 @@ from functools import partial
 import structlog
 
 from adapters.ports import StaleLead, Unreachable
-from adapters.records import Event, EventKind, Gone, JobFilter, JobRecord, JobState, RolloutRecord
+from adapters.records import Event, EventKind, Gone, JobFilter, JobRecord, JobState
 from adapters.wiring import Ports
 from gitops import layout, repository
 from gitops.rollouts import Observation
@@ -35,10 +35,8 @@ _RELIST_SECONDS = 60.0
 _EXPIRY_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
 _REREAD_SECONDS = 10.0
-_STUCK_SECONDS = 60.0
 _MOST_WAITING = 5000
 """Jobs of all projects that wait for delivery and cluster, as many as one round moves on."""
-_guarded = partial(guarded, "observer")
 
 
 def observe(ports: Ports, stopped: threading.Event) -> None:
@@ -66,6 +64,8 @@ class Leader:
     ports: Ports
     owner: str
     stopped: threading.Event
+    stuck_seconds: float = 60.0
+    """How long one step for one project may take before somebody else had better lead."""
     said: "queue.SimpleQueue[Observation | Gone]" = field(default_factory=queue.SimpleQueue)
     dirty: set[str] = field(default_factory=set)
     """Projects to converge, to refresh and to judge."""
@@ -117,18 +117,18 @@ class Leader:
             elif event.job is not None and event.job.state is JobState.WAITING:
                 self.dirty.add(event.project)
         for project, shas in landed.items():
-            _guarded(project, partial(self._land, shas))
+            self._guarded(project, partial(self._land, shas))
             self.dirty.add(project)
 
     def _keep(self) -> None:
-        """Keep the lease while the rounds go on, however long one step takes; losing it ends the leading. One that may
+        """Keep the lease while the rounds go on, step by step, however long; losing it ends the leading. One that may
         have expired is not taken again: somebody else may have led in between.
         """
         lease = self.ports.settings.lease_seconds
         until = self.round + lease
         while not self.over.wait(lease / 3):
             now = time.monotonic()
-            alive = now - self.round < _STUCK_SECONDS
+            alive = now - self.round < self.stuck_seconds
             try:
                 kept = alive and now < until and self.ports.leases.acquire("observer", self.owner, lease)
             except Unreachable:
@@ -149,7 +149,7 @@ class Leader:
         """Everything from the beginning: a new leader, or a log that lost events (and Redis with it, perhaps)."""
         self.tracker, self.teller = Tracker(self.ports), Teller(self.ports.statuses, self.owner)
         for project in self.ports.githost.projects():
-            _guarded(project, self._start)
+            self._guarded(project, self._start)
         self.dirty.update(self.tracker.heads)
         self.due.pop("relist", None)
 
@@ -174,19 +174,19 @@ class Leader:
             self.dirty.update(job.project for job in self._waiting())
             self.dirty.update(self.going)
         if self._is_due("relist", _RELIST_SECONDS):
-            _guarded("", lambda _: self._relist())
+            self._guarded("", lambda _: self._relist())
             self.dirty.update(self.tracker.heads)
         elif self._is_due("reread", _REREAD_SECONDS):
             for project in self.tracker.open_projects():
-                _guarded(project, self._reread)
+                self._guarded(project, self._reread)
         if self._is_due("expiry", _EXPIRY_SECONDS):
             for project in list(self.tracker.heads):
-                _guarded(project, lambda name: admit_expired(self.ports, name, self.tracker.clock()))
+                self._guarded(project, lambda name: admit_expired(self.ports, name, self.tracker.clock()))
 
     def _meet(self) -> None:
         """Take up projects that are new."""
         for project in self.noticing.there - self.tracker.heads.keys():
-            _guarded(project, self._start)
+            self._guarded(project, self._start)
             self.dirty.add(project)
 
     def _relist(self) -> None:
@@ -213,14 +213,14 @@ class Leader:
         dirty, self.dirty = self.dirty, set()
         waiting = self._waiting() if dirty else ()
         for project in dirty:
-            _guarded(project, lambda name: self._agree(name, waiting))
+            self._guarded(project, lambda name: self._agree(name, waiting))
         self._drain()
         unsettled = self.tracker.open_projects() if self._is_due("clock", _RETRY_SECONDS) else set()
         for project in unsettled:
-            _guarded(project, self._refresh)
+            self._guarded(project, self._refresh)
         heard, self.heard = self.heard, set()
         for project in dirty | heard | unsettled:
-            _guarded(project, self._judge)
+            self._guarded(project, self._judge)
 
     def _agree(self, project: str, waiting: Sequence[JobRecord]) -> None:
         """Converge on the host's head, then have the delivery look at what it has not seen yet."""
@@ -233,7 +233,7 @@ class Leader:
             self.ports.repositories.fetch(project)
         tree = self.ports.repositories.snapshot(project, head)
         if repository.read_settings(tree)[0].deleting:
-            self._tell_ends(project, head, self.tracker.give_up(project))
+            self.teller.verdicts(project, head, self.tracker.give_up(project))
         self.going.discard(project)
         standing = converge(self.ports, project, head, jobs)
         if standing is Standing.LEAVING:
@@ -250,14 +250,10 @@ class Leader:
                 tell_of_loss(self.ports, project)
 
     def _follow(self, project: str, head: str, environments: Iterable[str]) -> None:
-        self._tell_ends(project, head, self.tracker.forget(project, environments))
+        self.teller.verdicts(project, head, self.tracker.forget(project, environments))
         for absent in self.tracker.absences(project, environments):
             self._tell(absent, since=0)
         self._refresh(project)
-
-    def _tell_ends(self, project: str, head: str, ended: Sequence[RolloutRecord]) -> None:
-        if ended:
-            self.teller.verdicts(project, head, ended)
 
     def _refresh(self, project: str) -> None:
         """Have the delivery look at exactly what a push touched; asked again at growing pauses until it has."""
@@ -276,6 +272,10 @@ class Leader:
                     self.dirty.add(project)
                 case Observation() as observation:
                     self._take_in(observation)
+
+    def _guarded(self, project: str, work: Callable[[str], object]) -> None:
+        self.round = time.monotonic()
+        guarded("observer", project, work)
 
     def _take_in(self, observation: Observation) -> None:
         self.heard.add(observation.project)

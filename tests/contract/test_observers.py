@@ -1,7 +1,8 @@
 """Several observers, of which one leads: what the others may do. Real Git, a real Valkey, the local delivery."""
 
+import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -109,6 +110,31 @@ def test_readers_are_told_though_the_git_host_holds_the_round_up(lab: Lab) -> No
     lab.wait("the news", lambda: told(lab) == ["dead"])
     stopped.set()
     host.answers.set()
+    thread.join(30)
+
+
+class Slow(LocalGitHost):
+    """A Git host that takes its time for each project."""
+
+    def heads(self, projects: Sequence[str]) -> Mapping[str, str]:
+        threading.Event().wait(0.3 * len(projects))
+        return super().heads(projects)
+
+
+def test_taking_up_many_projects_is_not_taken_for_being_stuck(lab: Lab) -> None:
+    lab.carry(CreateProject("blog"))
+    data = lab.ports.settings.data
+    git = Slow(data / "git", data / "archive")
+    for number in range(10):
+        shutil.copytree(git.path("blog"), git.path(f"blog{number}"))
+    ports = replace(lab.ports, githost=git, settings=lab.ports.settings.model_copy(update={"lease_seconds": 0.9}))
+    leader = Leader(ports, "me", threading.Event(), stuck_seconds=1.5)
+    assert ports.leases.acquire("observer", "me", 0.9)
+    thread = threading.Thread(target=leader.lead, daemon=True)
+    thread.start()
+    lab.wait("all to be taken up", lambda: "blog9" in leader.tracker.heads)
+    assert not leader.over.is_set()
+    leader.stopped.set()
     thread.join(30)
 
 
