@@ -270,6 +270,13 @@ def _missing(project: str) -> Refused:
     return Refused(NotFound(f"the Git host has no repository for project {project}", "project", project))
 
 
+def _holds(repository: pygit2.Repository, sha: str) -> bool:
+    try:
+        return sha in repository
+    except ValueError:  # no SHA at all
+        return False
+
+
 def first_parents(repository: pygit2.Repository, old: str | None, new: str) -> list[pygit2.Commit] | None:
     """First-parent commits from `new` down to, and without, what `old` already contains; None when `new` does not
     descend from `old`.
@@ -285,7 +292,7 @@ def first_parents(repository: pygit2.Repository, old: str | None, new: str) -> l
         commit = repository[commit.parent_ids[0]]
     if old is None:
         return found
-    if old not in repository or not repository.descendant_of(new, old):
+    if not _holds(repository, old) or not repository.descendant_of(new, old):
         return None
     # A merge by hand put `old` beside the first-parent line.
     contained = {commit.id for commit in repository.walk(old)}

@@ -6,6 +6,7 @@ of this history and is not there any more. A missing, empty or rewritten reposit
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 import structlog
@@ -58,6 +59,7 @@ def converge(ports: Ports, project: str, head: str, waiting: Sequence[JobRecord]
     wanted = desired(ports, project, head)
     try:
         existing = _existing(ports, project)
+        wanted = _kept(ports, head, wanted, existing)
         blocks = _delete(ports, head, [app for app in existing if not _is_wanted(app, wanted)], wanted)
         going = set(blocks)
         blocks.update(_make(ports, [app for name, app in wanted.items() if name not in going]))
@@ -109,6 +111,33 @@ def _existing(ports: Ports, project: str) -> Sequence[Application]:
     return list({(app.environment, app.identity): app for app in found}.values())
 
 
+def _kept(
+    ports: Ports, head: str, wanted: Mapping[str, Application], existing: Sequence[Application]
+) -> Mapping[str, Application]:
+    """What is wanted, under the identity it has already where a merge by hand put the commit that created it beside the
+    first-parent line: nothing was created anew.
+    """
+    there = {(app.environment, app.identity) for app in existing}
+    beside = {
+        app.environment: app.identity
+        for app in existing
+        if app.environment in wanted
+        and (app.environment, wanted[app.environment].identity) not in there
+        and not _on_the_line(ports, head, app)
+        and _contains(ports, head, app)
+    }
+    return {name: replace(app, identity=beside.get(name, app.identity)) for name, app in wanted.items()}
+
+
+def _on_the_line(ports: Ports, head: str, app: Application) -> bool:
+    return app.identity in ports.history.find(app.project, head, [app.identity])
+
+
+def _contains(ports: Ports, head: str, app: Application) -> bool:
+    """Whether the head descends from the commit that created this, on whatever way."""
+    return ports.repositories.log(app.project, app.identity, head) is not None
+
+
 def _is_wanted(app: Application, wanted: Mapping[str, Application]) -> bool:
     return app.environment in wanted and wanted[app.environment].identity == app.identity
 
@@ -144,7 +173,7 @@ def _delete(ports: Ports, head: str, unwanted: Sequence[Application], wanted: Co
 
 def _removed(ports: Ports, head: str, app: Application) -> tuple[str, str] | None:
     """Delete the application, then the namespace; the step that is not done yet and what it waits for."""
-    if app.identity not in ports.history.find(app.project, head, [app.identity]):
+    if not _on_the_line(ports, head, app) and not _contains(ports, head, app):
         message = "not deleted: the commit that created it is not in this history"
         _log.error(message, project=app.project, environment=app.environment)
         return APPLICATION, message

@@ -235,7 +235,8 @@ class Tracker:
             landed_at=watched.landed_at,
             services=watched.effect.services,
             superseded_by=_superseded_by(watched, environment, newest),
-            identity=identity.git.sha if identity else None,
+            # What a merge brought has the identity that it had before, see convergence.
+            identity=identity.git.sha if identity and len(identity.git.parents) < 2 else None,  # noqa: PLR2004
             refreshed_at=watched.refreshed_at,
             compared_at=(observation.compared_at or observation.observed_at) if observation else None,
             covered=numbers.observed.get(place, 0) >= record.number,

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from adapters.records import JobRecord, JobState
+from gitops.operations.configuration import SetVariables, VariableSetting
 from gitops.operations.environments import CreateEnvironment, DeleteEnvironment
 from gitops.operations.projects import CreateProject, DeleteProject
 from gitops.problems import AlreadyExists
+from gitops.rollouts import RolloutPhase
 from jobs.reverts import revert_of
 from tests.fakes import FakeCluster, FakeNamespace
 from tests.support.git import git
@@ -221,6 +223,27 @@ def test_a_namespace_whose_commit_is_unknown_here_is_never_deleted(shop: Place) 
     with shop.observer():
         shop.done(shop.admit(DeleteEnvironment("shop", "staging", confirm="staging")).id)
     assert shop.cluster.namespaces_by_name["shop-other"] == FakeNamespace(other)
+
+
+def test_an_environment_that_a_merge_put_beside_the_line_stays_as_it_is_and_can_be_deleted(shop: Place) -> None:
+    clone = shop.clone("shop")
+    with shop.observer():
+        created = shop.done(shop.admit(CreateEnvironment("shop", "preview", "development", ephemeral=True)).id)
+        was = shop.cluster.namespaces_by_name["shop-preview"]
+        clone.commit("by hand", {"README.md": "by hand\n"})
+        git(clone.folder, "pull", "--quiet", "--no-rebase", "--no-edit", "origin", "main")
+        clone.push()
+        assert str(created.commit) not in git(clone.folder, "rev-list", "--first-parent", "HEAD")
+        level = SetVariables("shop", "preview", set=(VariableSetting("LEVEL", "1"),))
+        key = ("shop", "preview", shop.done(shop.admit(level).id).commit or "")
+        shop.wait(
+            "its rollout", lambda: (found := shop.ports.statuses.rollouts([key]).get(key)) and found.rollout.final
+        )
+        assert shop.ports.statuses.rollouts([key])[key].rollout.phase is RolloutPhase.SYNCED
+        assert shop.cluster.namespaces_by_name["shop-preview"] == was
+        assert was.owner in shop.ports.delivery.applications("shop")
+        shop.done(shop.admit(DeleteEnvironment("shop", "preview")).id)
+    assert "shop-preview" not in shop.cluster.namespaces_by_name
 
 
 def test_a_project_is_gone_only_when_its_namespaces_are(shop: Place) -> None:
