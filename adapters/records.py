@@ -168,6 +168,8 @@ class Signs:
 
     observer: datetime | None
     delivery: datetime | None
+    git_away: bool = False
+    """Whether the Git host did not answer the observer when it last looked."""
 
 
 @dataclass(frozen=True)

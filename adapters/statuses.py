@@ -58,12 +58,14 @@ class RedisStatuses:
     def signs(self) -> Signs:
         """See ports.Statuses.signs."""
         with reached():
-            observer, delivery = cast("list[str | None]", self._client.mget("lucity:alive", "lucity:heard"))
-        return Signs(moment(observer), moment(delivery))
+            found = self._client.mget("lucity:alive", "lucity:heard", "lucity:git-away")
+        observer, delivery, git_away = cast("list[str | None]", found)
+        return Signs(moment(observer), moment(delivery), git_away is not None)
 
-    def beat(self, delivery_silent_seconds: float | None) -> None:
+    def beat(self, delivery_silent_seconds: float | None, *, git_away: bool = False) -> None:
         """See ports.Statuses.beat."""
-        self._scripts.run("beat", [] if delivery_silent_seconds is None else [int(delivery_silent_seconds * 1000)])
+        silent = [] if delivery_silent_seconds is None else [int(delivery_silent_seconds * 1000)]
+        self._scripts.run("beat", [int(git_away), *silent])
 
     def forget(self, project: str, environments: Sequence[str] | None = None) -> None:
         """See ports.Statuses.forget. A reservation that an unfinished job asked for stays."""

@@ -19,6 +19,8 @@ class Noticing:
     over: threading.Event
     there: frozenset[str] = frozenset()
     """Projects that had a commit at the last look."""
+    away: bool = False
+    """Whether the Git host did not answer the last look."""
 
     def go_on(self) -> None:
         """Look again and again until it is over; the rounds say what else is to be said of a Redis that is away."""
@@ -29,9 +31,14 @@ class Noticing:
                 continue
 
     def _look(self) -> None:
-        projects = self.ports.githost.projects()
-        known = self.ports.events.heads(projects)
-        found = self.ports.githost.heads(projects)
+        try:
+            projects = self.ports.githost.projects()
+            known = self.ports.events.heads(projects)
+            found = self.ports.githost.heads(projects)
+        except Unreachable as outage:
+            self.away = outage.component == "git"
+            raise
+        self.away = False
         for project in [project for project, head in found.items() if known.get(project) != head]:
             guarded("observer", project, lambda name: heads.notice(self.ports, name))
         self.there = frozenset(found)

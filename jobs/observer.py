@@ -96,7 +96,7 @@ class Leader:
             while not self.stopped.is_set() and not self.over.is_set():
                 self.round = time.monotonic()
                 if self._is_due("beat", _RETRY_SECONDS):
-                    self.ports.statuses.beat(self.heard_at and time.monotonic() - self.heard_at)
+                    self.ports.statuses.beat(self.heard_at and self.round - self.heard_at, git_away=self.noticing.away)
                 self.ports.events.wait(position, _WAIT_SECONDS)
                 self.over.wait(_GATHER_SECONDS)  # what comes together is one round
                 page = self.ports.events.after(position)

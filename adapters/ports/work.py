@@ -160,11 +160,13 @@ class Statuses(Protocol):
         ...
 
     def signs(self) -> Signs:
-        """When the observer last worked, and when it last heard of the delivery."""
+        """When the observer last worked, when it last heard of the delivery, and whether the Git host answers it."""
         ...
 
-    def beat(self, delivery_silent_seconds: float | None) -> None:
-        """Say that the observer works, and for how long it heard nothing of the delivery; None: it never did."""
+    def beat(self, delivery_silent_seconds: float | None, *, git_away: bool = False) -> None:
+        """Say that the observer works, for how long it heard nothing of the delivery (None: it never did), and whether
+        the Git host does not answer it.
+        """
         ...
 
     def forget(self, project: str, environments: Sequence[str] | None = None) -> None:

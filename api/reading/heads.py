@@ -1,6 +1,7 @@
 """Which commit each project is read at: the head that Redis records if our mirror holds it, else what a fetch says."""
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
@@ -11,6 +12,7 @@ from gitops.names import ProjectName
 from jobs.heads import Head, fetched, holds
 
 WAIT_SECONDS = 5.0
+_ASK_AGAIN_SECONDS = 1.0
 
 
 class Flights:
@@ -21,6 +23,7 @@ class Flights:
         self._wait_seconds = wait_seconds
         self._lock = threading.Lock()
         self._running: dict[str, Future[Head]] = {}
+        self._asked_at, self._away = -_ASK_AGAIN_SECONDS, False
 
     def fetch(self, project: str) -> Head:
         """The head after a fetch; the mirror's last knowledge, stale, when the host does not answer in time."""
@@ -30,6 +33,16 @@ class Flights:
             return flight.result(self._wait_seconds)
         except (NotInTime, Unreachable):
             return Head(self._ports.repositories.head(project), stale=True)
+
+    def host_is_away(self) -> bool:
+        """Whether the Git host did not answer the observer lately; False when nobody can tell."""
+        if time.monotonic() - self._asked_at >= _ASK_AGAIN_SECONDS:
+            self._asked_at = time.monotonic()
+            try:
+                self._away = self._ports.statuses.signs().git_away
+            except Unreachable:
+                self._away = False
+        return self._away
 
     def _start(self, project: str) -> Future[Head]:
         flight = self._running[project] = Future[Head]()
@@ -86,4 +99,6 @@ def _readable(
     wanted = recorded or (asked or {}).get(project)
     if wanted is None:
         return Head(None)
-    return Head(wanted) if holds(ports, project, wanted) else flights.fetch(project)
+    if not holds(ports, project, wanted):
+        return flights.fetch(project)
+    return Head(wanted, stale=recorded is not None and flights.host_is_away())

@@ -1,10 +1,14 @@
 """Queries over real Git and a real Valkey."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from adapters.local_git import LocalGitHost
+from adapters.ports import Unreachable
 from gitops.operations.deployments import Deploy, ServiceImage
 from gitops.operations.projects import CreateProject
 from gitops.operations.services import AddService
@@ -174,6 +178,41 @@ def test_a_job_that_redis_forgot_is_told_by_its_commit(shop: Lab) -> None:
         }
 
     with_api(shop, story)
+
+
+STALE = '{ project(name: "shop") { stale head { subject } } }'
+
+
+class Leaving(LocalGitHost):
+    """A Git host that answers until it is told to be away."""
+
+    away = False
+
+    def projects(self) -> Sequence[str]:
+        if self.away:
+            raise Unreachable("git", "the Git host is away")
+        return super().projects()
+
+
+def test_a_project_is_stale_while_the_git_host_does_not_answer(shop: Lab) -> None:
+    data = shop.ports.settings.data
+    host = Leaving(data / "git", data / "archive")
+
+    async def becomes(api: Api, *, stale: bool) -> None:
+        wanted = {"stale": stale, "head": {"subject": "deploy(development): api 1234567"}}
+        async with asyncio.timeout(30):
+            while (await api.data(STALE))["project"] != wanted:  # noqa: ASYNC110 - the observer decides
+                await asyncio.sleep(0.05)
+
+    async def story(api: Api) -> None:
+        await becomes(api, stale=False)
+        host.away = True
+        await becomes(api, stale=True)
+        host.away = False
+        await becomes(api, stale=False)
+
+    with replace(shop, ports=replace(shop.ports, githost=host)).observer():
+        with_api(shop, story)
 
 
 def test_without_redis_git_is_still_read_and_jobs_are_unavailable(shop: Lab, valkey: ValkeyServer) -> None:

@@ -102,6 +102,13 @@ def test_a_beat_tells_when_the_delivery_was_last_heard(redis: RedisPorts) -> Non
     assert told.delivery == told.observer - timedelta(seconds=1000.5)
 
 
+def test_a_beat_tells_whether_the_git_host_answers(redis: RedisPorts) -> None:
+    redis.statuses.beat(None, git_away=True)
+    assert redis.statuses.signs().git_away
+    redis.statuses.beat(1.0)
+    assert not redis.statuses.signs().git_away
+
+
 def test_a_delivery_that_is_silent_is_a_component_that_is_not_well(redis: RedisPorts) -> None:
     assert "nothing was heard" in delivery_probe(redis.statuses)
     redis.statuses.beat(200)
