@@ -1,7 +1,7 @@
 # Everything a person does with this folder. `make help` lists the verbs.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-WORKERS ?= 2
+WORKERS ?= 3
 ARGS ?=
 
 BIN := .venv/bin
